@@ -1,0 +1,2 @@
+-- The steps that this schema has taken.
+SELECT version FROM drip_migration

@@ -1,0 +1,2 @@
+-- The time by the clock that decides.
+SELECT COALESCE(:now, UTC_TIMESTAMP(6))

@@ -1,0 +1,2 @@
+DROP TABLE IF EXISTS drip_queue;
+DROP TABLE IF EXISTS drip_job;

@@ -1,0 +1,1 @@
+DO RELEASE_LOCK(CONCAT('drip_migration.', LEFT(DATABASE(), 40)));

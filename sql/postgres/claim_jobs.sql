@@ -1,0 +1,29 @@
+-- Claims jobs of several queues, each up to its own limit, and says which.
+--
+-- One index probe a queue (LATERAL) and a common table expression: `queue = ANY (…) ORDER BY` would sort, and in
+-- `id IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` the sub-select may be run again and lock more than n. One that locks
+-- rows is never merged into the outer statement.
+WITH picked AS (
+    SELECT job.id
+    FROM json_to_recordset(:wanted) AS wanted(queue text, "limit" bigint)
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM drip_job
+        WHERE state = 'available' AND queue = wanted.queue
+          AND scheduled_at <= COALESCE(:now, statement_timestamp())
+          AND (expires_at IS NULL OR expires_at > COALESCE(:now, statement_timestamp()))
+          AND (:kinds IS NULL OR kind IN (SELECT json_array_elements_text(:kinds)))
+          -- A key that is held while running, but not yet while available, may be taken by another.
+          AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
+              SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active}))
+        ORDER BY priority, scheduled_at, id
+        LIMIT wanted."limit"
+        FOR UPDATE SKIP LOCKED
+    ) AS job
+    WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = wanted.queue AND paused_at IS NOT NULL)
+)
+UPDATE drip_job
+SET state = 'running', attempt = attempt + 1, claim_seq = claim_seq + 1,
+    attempted_at = COALESCE(:now, statement_timestamp()), attempted_by = :worker
+WHERE id = ANY (ARRAY(SELECT id FROM picked))
+RETURNING {job}

@@ -1,0 +1,5 @@
+-- Which of these claims have been completed.
+SELECT drip_job.id
+FROM (SELECT (pair ->> 0)::bigint AS id, (pair ->> 1)::bigint AS claim_seq FROM json_array_elements(:claims) AS pair) AS claim
+JOIN drip_job ON drip_job.id = claim.id
+WHERE drip_job.state = 'completed' AND drip_job.claim_seq = claim.claim_seq

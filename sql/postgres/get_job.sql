@@ -1,0 +1,2 @@
+-- One job.
+SELECT {job} FROM drip_job WHERE id = :id

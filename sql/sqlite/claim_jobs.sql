@@ -1,0 +1,18 @@
+-- Claims jobs of one queue, up to a limit, and says which.
+UPDATE drip_job
+SET state = 'running', attempt = attempt + 1, claim_seq = claim_seq + 1, attempted_at = :now, attempted_by = :worker
+WHERE id IN (
+    SELECT id
+    FROM drip_job INDEXED BY drip_job_claim
+    WHERE state = 'available' AND queue = :queue
+      AND scheduled_at <= :now
+      AND (expires_at IS NULL OR expires_at > :now)
+      AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+      -- A key that is held while running, but not yet while available, may be taken by another.
+      AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
+          SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active}))
+      AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = :queue AND paused_at IS NOT NULL)
+    ORDER BY priority, scheduled_at, id
+    LIMIT :limit
+)
+RETURNING {job}

@@ -1,0 +1,2 @@
+-- The time by the clock that decides: this machine's, which the statement is given.
+SELECT :now

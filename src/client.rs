@@ -1,0 +1,271 @@
+//! A client: where connections come from, and what the verbs and the workers of one process share.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use r2d2::{ManageConnection, Pool};
+
+use crate::{
+    Error, Result,
+    clock::Clock,
+    dialect::{CallersPool, Connection, Database, Dialect, Driver, OwnPool, PoolSize, TransactionBody},
+    event::{Events, Subscription},
+    wake::Wake,
+};
+
+/// The queue in one database. Cheap to clone; clones share connections, subscribers and the bell that wakes workers.
+///
+/// ```no_run
+/// # fn main() -> drip::Result<()> {
+/// let client = drip::Client::connect("sqlite://app.db")?; // or postgres://…, mariadb://…
+/// client.migrate()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    database: Box<dyn Database>,
+    clock: Option<Clock>,
+    wake: Wake,
+    events: Events,
+    #[cfg(feature = "postgres")]
+    notifier: crate::notify::Notifier,
+}
+
+/// How a client is made, where its defaults do not fit.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ClientBuilder {
+    size: PoolSize,
+    clock: Option<Clock>,
+}
+
+impl Client {
+    /// A client of the database that `url` names, with a pool of its own: at most 10 connections, opened as needed.
+    ///
+    /// `postgres://user:password@host/database` (and all that the `postgres` crate reads),
+    /// `mariadb://user:password@host/database` (also `mysql://`), `sqlite://relative/path` or `sqlite:///absolute/path`.
+    /// The connections are not encrypted; for TLS see [`Client::from_connector`].
+    ///
+    /// # Errors
+    /// When the URL is none of these, its database's feature is not compiled in, or no connection can be made.
+    pub fn connect(url: &str) -> Result<Client> {
+        Client::builder().connect(url)
+    }
+
+    /// A client over the application's own r2d2 pool, whose connections are `postgres::Client`, `mysql::Conn` or
+    /// `rusqlite::Connection`. No setting of theirs is changed.
+    ///
+    /// A running worker keeps two of the pool's connections (three on PostgreSQL) and takes one for each transactional
+    /// handler that is running.
+    pub fn from_pool<M: ManageConnection<Connection: Driver>>(pool: Pool<M>) -> Client {
+        Client::builder().from_pool(pool)
+    }
+
+    /// A client whose connections are opened by `connect`: for TLS, or passwords that change.
+    ///
+    /// # Errors
+    /// When `connect` fails at the first, immediate try.
+    pub fn from_connector<D, E>(connect: impl Fn() -> Result<D, E> + Send + Sync + 'static) -> Result<Client>
+    where
+        D: Driver,
+        E: Into<Error>,
+    {
+        Client::builder().from_connector(connect)
+    }
+
+    /// To choose the size of the pool, or the clock.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder { size: PoolSize { connections: 10, timeout: Duration::from_secs(10) }, clock: None }
+    }
+
+    /// Runs `body` in a transaction that this client opens: commits it if the closure answers `Ok`, and rolls it back
+    /// if it answers an error or panics.
+    ///
+    /// ```
+    /// # fn main() -> drip::Result<()> {
+    /// # let dir = std::env::temp_dir().join(format!("drip-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/tx.db", dir.display()))?;
+    /// # client.migrate()?;
+    /// client.transaction(|tx: &mut rusqlite::Transaction| {
+    ///     tx.execute("CREATE TABLE customer (name TEXT)", [])?;
+    ///     drip::insert_job(&mut *tx, drip::NewJob::new("greet", serde_json::json!({"name": "Ada"})))?;
+    ///     Ok::<_, drip::Error>(())
+    /// })?;
+    /// # std::fs::remove_dir_all(dir).unwrap();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The closure's argument says which driver it wants. PostgreSQL and MariaDB: READ COMMITTED. SQLite: IMMEDIATE.
+    ///
+    /// # Errors
+    /// The closure's own; or ours, when there is no connection, the driver is another database's, or the commit fails.
+    /// Nothing is tried again.
+    pub fn transaction<D, R, E: From<Error>>(&self, body: impl TransactionBody<D, R, E>) -> Result<R, E> {
+        let mut body = Some(body);
+        let mut answer = None;
+        let mut connection = self.checkout()?;
+        let committed = connection.transact(&mut |tx| {
+            let body = body.take().ok_or_else(|| Error::corrupt("a transaction's body is run once"))?;
+            let result = body.run(tx);
+            let failed = result.is_err();
+            answer = Some(result);
+            // Any error rolls back; the caller is given the closure's own.
+            if failed { Err(Error::corrupt("rolled back")) } else { Ok(()) }
+        });
+        match (answer, committed) {
+            (Some(Ok(value)), Ok(())) => {
+                self.0.wake.wake_all();
+                Ok(value)
+            }
+            (Some(Err(error)), _) => Err(error),
+            (_, Err(error)) => Err(error.into()),
+            (None, Ok(())) => Err(Error::corrupt("a transaction was committed without having run").into()),
+        }
+    }
+
+    /// Watches what happens through this client and its workers, from now on.
+    ///
+    /// ```
+    /// # fn main() -> drip::Result<()> {
+    /// # let dir = std::env::temp_dir().join(format!("drip-doc-events-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&dir).unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/a.db", dir.display()))?;
+    /// # client.migrate()?;
+    /// let subscription = client.subscribe();
+    /// drip::insert_job(&client, drip::NewJob::new("greet", serde_json::json!({})))?;
+    /// assert!(matches!(subscription.events().recv(), Ok(drip::Event::Inserted(job)) if job.kind == "greet"));
+    /// # std::fs::remove_dir_all(dir).unwrap();
+    /// # Ok(()) }
+    /// ```
+    pub fn subscribe(&self) -> Subscription {
+        self.0.events.subscribe()
+    }
+
+    /// Which kind of database it is.
+    pub fn dialect(&self) -> Dialect {
+        self.0.database.dialect()
+    }
+
+    pub(crate) fn checkout(&self) -> Result<Box<dyn Connection>> {
+        self.0.database.checkout()
+    }
+
+    /// A connection for a thread that keeps it.
+    pub(crate) fn dedicated(&self) -> Result<Box<dyn Connection>> {
+        self.0.database.dedicated()
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.0.wake
+    }
+
+    /// The time of the clock that a test gave this client.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        self.0.clock.as_ref().map(Clock::now)
+    }
+
+    /// Jobs that can be claimed have been committed in these queues: wakes the workers of this process, and, where there
+    /// are notifications, those of others.
+    pub(crate) fn announce<'q>(&self, queues: impl Iterator<Item = &'q str>) {
+        self.0.wake.wake_all();
+        #[cfg(feature = "postgres")]
+        if self.dialect() == Dialect::Postgres {
+            self.0.notifier.announce(queues, || self.dedicated());
+        }
+        #[cfg(not(feature = "postgres"))]
+        drop(queues);
+    }
+}
+
+impl ClientBuilder {
+    /// The most connections that the pool holds, at least 1. Default: 10. The threads of a worker have connections of
+    /// their own beside it.
+    pub fn pool_size(mut self, connections: u32) -> Self {
+        self.size.connections = connections.max(1);
+        self
+    }
+
+    /// How long a verb waits for a connection. Default: 10 s; at least 1 ms.
+    pub fn pool_timeout(mut self, timeout: Duration) -> Self {
+        self.size.timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// For tests: the clock to ask instead of the database's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// As [`Client::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect(self, url: &str) -> Result<Client> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => {
+                let config = crate::dialect::postgres::config(url)?;
+                self.from_connector(move || crate::dialect::postgres::connect(&config))
+            }
+            #[cfg(feature = "mariadb")]
+            "mariadb" | "mysql" => {
+                let options = crate::dialect::mariadb::options(url)?;
+                self.from_connector(move || crate::dialect::mariadb::connect(options.clone()))
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                let url = url.to_owned();
+                self.from_connector(move || crate::dialect::sqlite::connect(&url))
+            }
+            _ => Err(Error::invalid(
+                "url",
+                "begins with none of postgres://, mariadb:// and sqlite://, or that database's feature is not compiled in",
+            )),
+        }
+    }
+
+    /// As [`Client::from_pool`]; the size is the pool's own.
+    pub fn from_pool<M: ManageConnection<Connection: Driver>>(self, pool: Pool<M>) -> Client {
+        self.over(Box::new(CallersPool(pool)))
+    }
+
+    /// As [`Client::from_connector`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_connector<D, E>(self, connect: impl Fn() -> Result<D, E> + Send + Sync + 'static) -> Result<Client>
+    where
+        D: Driver,
+        E: Into<Error>,
+    {
+        let pool = OwnPool::new(Box::new(move || connect().map_err(Into::into)), self.size)?;
+        Ok(self.over(Box::new(pool)))
+    }
+
+    fn over(self, database: Box<dyn Database>) -> Client {
+        Client(Arc::new(Shared {
+            database,
+            wake: self.clock.as_ref().map(|clock| clock.wake().clone()).unwrap_or_default(),
+            clock: self.clock,
+            events: Events::default(),
+            #[cfg(feature = "postgres")]
+            notifier: crate::notify::Notifier::default(),
+        }))
+    }
+}
+
+impl fmt::Debug for Client {
+    /// Says which kind of database it is; never its address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("dialect", &self.dialect()).finish_non_exhaustive()
+    }
+}

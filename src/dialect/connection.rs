@@ -1,0 +1,131 @@
+//! The seams between the thought and the drivers: [`Link`], what an adapter implements; [`Connection`], a link that can
+//! open transactions; and [`Sql`], what everything in `queue/` is given.
+
+use jiff::Timestamp;
+
+use super::{Cell, Dialect, OpenTransaction, Params, Row, Statement, Value};
+use crate::{Error, Result};
+
+/// A driver's connection or transaction, ready to run a statement: binds, decodes, classifies errors.
+///
+/// The names are unlike the drivers' own (`query`, `execute`), which they would shadow.
+pub trait Link {
+    /// Runs a statement and reads all its rows.
+    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>>;
+    /// Runs a statement and answers how many rows it changed.
+    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64>;
+    /// Runs text without parameters: savepoints, migrations.
+    fn control(&mut self, sql: &str) -> Result<()>;
+    /// Asks whether a transaction that was open still is; [`Error::is_transaction_lost`] if not.
+    fn prove_open(&mut self) -> Result<()>;
+}
+
+/// A connection that is ours for the moment, whoever owns it.
+pub trait Connection: Send {
+    fn dialect(&self) -> Dialect;
+    /// This connection outside of any transaction.
+    fn link(&mut self) -> Box<dyn Link + '_>;
+    /// Runs `work` in a transaction that takes part in no other: committed if it answers `Ok`, else rolled back.
+    fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()>;
+    /// Runs one statement that commits by itself.
+    fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()>;
+    /// Whether somebody has opened a transaction on it.
+    fn in_transaction(&mut self) -> Result<bool>;
+    #[cfg(feature = "postgres")]
+    fn as_postgres(&mut self) -> Option<&mut ::postgres::Client>;
+}
+
+/// What is run inside a transaction.
+pub type TransactionWork<'w> = dyn FnMut(OpenTransaction<'_, '_>) -> Result<()> + 'w;
+
+/// Somewhere SQL can run: what the verbs in `queue/` are written against.
+pub struct Sql<'a> {
+    link: &'a mut dyn Link,
+    dialect: Dialect,
+    now: Option<Timestamp>,
+    callers: bool,
+}
+
+impl<'a> Sql<'a> {
+    /// Inside a transaction (or a single statement) that this crate opened.
+    pub(crate) fn own(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
+        Sql { link, dialect, now, callers: false }
+    }
+
+    /// Inside a transaction that a caller opened, and may have lost.
+    pub(crate) fn callers(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
+        Sql { link, dialect, now, callers: true }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The time to be used instead of the database's: set by tests, and always on SQLite, whose own clock knows
+    /// milliseconds only and which shares this machine's clock anyway.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        match (self.now, self.dialect) {
+            (None, Dialect::Sqlite) => Some(truncated(Timestamp::now())),
+            (now, _) => now,
+        }
+    }
+
+    /// `now` as every statement that asks for the time takes it.
+    pub(crate) fn now_param(&self) -> (&'static str, Value<'static>) {
+        ("now", Value::Time(self.now()))
+    }
+
+    /// Whether statements must prove that the transaction is still open.
+    pub(crate) fn is_callers(&self) -> bool {
+        self.callers
+    }
+
+    /// Proves that a caller's transaction is still open before something is written in it.
+    ///
+    /// After a rollback by the engine the next statement would silently commit by itself.
+    pub(crate) fn prove_open(&mut self) -> Result<()> {
+        if self.callers { self.link.prove_open() } else { Ok(()) }
+    }
+
+    pub(crate) fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
+        self.link.rows(statement, params)
+    }
+
+    pub(crate) fn row(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Option<Row>> {
+        Ok(self.rows(statement, params)?.into_iter().next())
+    }
+
+    pub(crate) fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
+        self.link.change(statement, params)
+    }
+
+    pub(crate) fn control(&mut self, sql: &str) -> Result<()> {
+        self.link.control(sql)
+    }
+
+    /// Runs `work` behind a savepoint, so that a statement which the engine refuses spoils nothing but itself.
+    pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.control("SAVEPOINT drip_step")?;
+        let result = work(self);
+        if result.is_err() {
+            self.control("ROLLBACK TO SAVEPOINT drip_step")?;
+        }
+        self.control("RELEASE SAVEPOINT drip_step")?;
+        result
+    }
+}
+
+/// Whole microseconds, never rounded up: what all three databases hold.
+pub(crate) fn truncated(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// Reads `cells` that an adapter has decoded into a row.
+pub(crate) fn row(cells: impl Iterator<Item = Result<Cell>>) -> Result<Row> {
+    cells.collect::<Result<Vec<_>>>().map(Row::new)
+}
+
+/// The error of a connection that answers in a way its driver does not expect.
+pub(crate) fn undecodable(column: &str) -> Error {
+    Error::corrupt(format!("column {column} has a type that this crate never stores"))
+}

@@ -1,0 +1,189 @@
+//! MariaDB, through `mysql`.
+//!
+//! After a deadlock MariaDB rolls the whole transaction back and says so once; the next statement commits by itself. The
+//! driver's transaction does not know. So everything that writes into a caller's transaction asks first, or carries the
+//! question in the statement (`@@in_transaction`).
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use mysql::{
+    Conn, IsolationLevel, Opts, OptsBuilder, TxOpts, consts::CapabilityFlags, consts::ColumnType, prelude::Queryable,
+};
+
+use super::{
+    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
+    connection::{Link, TransactionWork, row, undecodable},
+    pool::sealed,
+};
+use crate::{Error, Result};
+
+/// How a connection of our own is opened.
+pub(crate) fn options(url: &str) -> Result<Opts> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    // The driver's text would echo parts of the URL, and with it perhaps the password.
+    let options = Opts::from_url(&format!("mysql://{rest}"))
+        .map_err(|_| Error::invalid("url", "is not a MariaDB connection URL"))?;
+    Ok(OptsBuilder::from_opts(options)
+        // Rows matched, not rows changed: a guarded update that writes what is there already is no lost claim.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
+        .stmt_cache_size(64)
+        .init(vec!["SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"])
+        .into())
+}
+
+pub(crate) fn connect(options: Opts) -> Result<Conn> {
+    Conn::new(options).map_err(classify)
+}
+
+/// A connection or a transaction.
+pub struct MariadbLink<'a, Q: Queryable>(pub(crate) &'a mut Q);
+
+impl<Q: Queryable> Link for MariadbLink<'_, Q> {
+    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
+        let text = statement.text(Dialect::Mariadb);
+        let found = self.0.exec_iter(text.sql.as_str(), bound(text, params)?).map_err(classify)?;
+        found.map(|row| decode(row.map_err(classify)?)).collect()
+    }
+
+    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
+        let text = statement.text(Dialect::Mariadb);
+        let found = self.0.exec_iter(text.sql.as_str(), bound(text, params)?).map_err(classify)?;
+        Ok(found.affected_rows())
+    }
+
+    fn control(&mut self, sql: &str) -> Result<()> {
+        self.0.query_drop(sql).map_err(classify)
+    }
+
+    fn prove_open(&mut self) -> Result<()> {
+        // With autocommit off, the next statement opens a transaction by itself.
+        match self.0.query_first::<bool, _>("SELECT @@in_transaction OR NOT @@autocommit").map_err(classify)? {
+            Some(true) => Ok(()),
+            _ => Err(Error::transaction_lost()),
+        }
+    }
+}
+
+fn bound(text: &super::Text, params: &Params<'_>) -> Result<mysql::Params> {
+    let values: Vec<mysql::Value> = text.bind(params)?.into_iter().map(encode).collect();
+    Ok(if values.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(values) })
+}
+
+fn encode(value: &Value<'_>) -> mysql::Value {
+    match *value {
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Text(value) | Value::Json(value) => value.into(),
+        Value::Bytes(value) => value.into(),
+        Value::Time(value) => value.map_or(mysql::Value::NULL, datetime),
+    }
+}
+
+fn datetime(time: Timestamp) -> mysql::Value {
+    let utc = TimeZone::UTC.to_datetime(time);
+    let part = |number: i8| number.unsigned_abs();
+    mysql::Value::Date(
+        utc.year().unsigned_abs(),
+        part(utc.month()),
+        part(utc.day()),
+        part(utc.hour()),
+        part(utc.minute()),
+        part(utc.second()),
+        utc.subsec_nanosecond().unsigned_abs() / 1000,
+    )
+}
+
+fn decode(found: mysql::Row) -> Result<Row> {
+    let columns = found.columns();
+    let cells = found.unwrap().into_iter().zip(columns.iter());
+    row(cells.map(|(value, column)| {
+        Ok(match value {
+            mysql::Value::NULL => Cell::Null,
+            mysql::Value::Int(number) => Cell::Int(number),
+            mysql::Value::UInt(number) => Cell::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+            mysql::Value::Bytes(digits) if column.column_type() == ColumnType::MYSQL_TYPE_NEWDECIMAL => {
+                let digits = String::from_utf8_lossy(&digits);
+                Cell::Int(digits.parse().map_err(|_| undecodable(&column.name_str()))?)
+            }
+            mysql::Value::Bytes(bytes) => Cell::Bytes(bytes),
+            mysql::Value::Date(year, month, day, hour, minute, second, micros) => {
+                let time = timestamp([month, day, hour, minute, second], year, micros);
+                Cell::Time(time.ok_or_else(|| undecodable(&column.name_str()))?)
+            }
+            _ => return Err(undecodable(&column.name_str())),
+        })
+    }))
+}
+
+fn timestamp(parts: [u8; 5], year: u16, micros: u32) -> Option<Timestamp> {
+    let [month, day, hour, minute, second] = parts.map(|part| i8::try_from(part).ok());
+    let nanos = i32::try_from(micros).ok()?.checked_mul(1000)?;
+    let year = i16::try_from(year).ok()?;
+    let utc = civil::DateTime::new(year, month?, day?, hour?, minute?, second?, nanos).ok()?;
+    TimeZone::UTC.to_timestamp(utc).ok()
+}
+
+impl Driver for Conn {
+    const DIALECT: Dialect = Dialect::Mariadb;
+}
+
+impl sealed::Driver for Conn {
+    /// The driver keeps its prepared statements itself.
+    type Memory = ();
+
+    fn link<'a>(&'a mut self, (): &'a mut ()) -> Box<dyn Link + 'a> {
+        Box::new(MariadbLink(self))
+    }
+
+    fn transact(&mut self, (): &mut (), work: &mut TransactionWork<'_>) -> Result<()> {
+        // For this transaction only: the connection may be out of the application's pool.
+        let options = TxOpts::default().set_isolation_level(Some(IsolationLevel::ReadCommitted));
+        let mut tx = self.start_transaction(options).map_err(classify)?;
+        work(OpenTransaction::Mariadb(&mut tx))?;
+        tx.commit().map_err(classify)
+    }
+
+    fn in_transaction(&mut self) -> Result<bool> {
+        let open = self.query_first::<bool, _>("SELECT @@in_transaction OR NOT @@autocommit").map_err(classify)?;
+        Ok(open == Some(true))
+    }
+
+    fn is_broken(&mut self) -> bool {
+        false
+    }
+}
+
+impl From<mysql::Error> for Error {
+    fn from(error: mysql::Error) -> Self {
+        classify(error)
+    }
+}
+
+/// Turns the driver's error into ours.
+pub(crate) fn classify(error: mysql::Error) -> Error {
+    let kind = match &error {
+        mysql::Error::MySqlError(refusal) => classify_code(refusal.code, &refusal.message),
+        mysql::Error::IoError(_) | mysql::Error::CodecError(_) | mysql::Error::DriverError(_) => {
+            Some(Error::unavailable("the connection to MariaDB failed"))
+        }
+        _ => None,
+    };
+    match kind {
+        Some(kind) => kind.because(error),
+        None => Error::database(error),
+    }
+}
+
+/// The codes are those of MariaDB's error reference.
+fn classify_code(code: u16, message: &str) -> Option<Error> {
+    match code {
+        1213 => Some(Error::transient("deadlock: the whole transaction was rolled back; run it again")),
+        1205 => Some(Error::transient("another transaction held a lock for too long; roll back and run the transaction again")),
+        1020 => Some(Error::transient("a row has changed since this transaction's snapshot; run the whole transaction again")),
+        1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
+        1040 | 1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1203 | 1226 | 1927 => {
+            Some(Error::unavailable("MariaDB ended the connection"))
+        }
+        1290 | 1792 | 1836 => Some(Error::unavailable("the database is read-only; is it a replica?")),
+        _ => None,
+    }
+}

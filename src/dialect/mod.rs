@@ -1,0 +1,95 @@
+//! Where databases differ: text (the statements under `sql/`) and types (one thin adapter per driver).
+//!
+//! An adapter binds, decodes, classifies errors and opens transactions. It knows nothing of jobs.
+
+#[cfg(feature = "mariadb")]
+pub(crate) mod mariadb;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+mod connection;
+mod pool;
+mod statement;
+mod transaction;
+mod value;
+
+pub(crate) use connection::{Connection, Link, Sql, truncated};
+pub use pool::Driver;
+pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
+pub(crate) use statement::{Params, Statement, Text, statement};
+pub use transaction::TransactionBody;
+pub(crate) use transaction::OpenTransaction;
+pub(crate) use value::{Cell, Row, Value, time_text};
+
+/// A kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// PostgreSQL 10 or newer, through the `postgres` crate.
+    Postgres,
+    /// MariaDB 10.6 or newer, through the `mysql` crate.
+    Mariadb,
+    /// SQLite 3.38 or newer, through the `rusqlite` crate.
+    Sqlite,
+}
+
+/// How a claim is spelled; matched in `queue/claim.rs` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimStyle {
+    /// One statement picks from any number of queues and marks what it picked.
+    AllQueues,
+    /// One statement a queue picks and marks.
+    QueueByQueue,
+    /// No `UPDATE … RETURNING`: rows are picked and locked a queue at a time, then marked together.
+    PickThenMark,
+}
+
+/// How a worker learns of jobs that other processes insert; matched in `worker/wake.rs` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// `LISTEN` on a connection of its own.
+    Notifications,
+    /// A counter that any commit of another connection raises, cheap enough to be asked every few milliseconds.
+    DataVersion,
+    /// Nothing: a worker that has just had work asks more often.
+    Polling,
+}
+
+impl Dialect {
+    pub(crate) const fn claim_style(self) -> ClaimStyle {
+        match self {
+            Dialect::Postgres => ClaimStyle::AllQueues,
+            Dialect::Mariadb => ClaimStyle::PickThenMark,
+            Dialect::Sqlite => ClaimStyle::QueueByQueue,
+        }
+    }
+
+    pub(crate) const fn signal(self) -> Signal {
+        match self {
+            Dialect::Postgres => Signal::Notifications,
+            Dialect::Mariadb => Signal::Polling,
+            Dialect::Sqlite => Signal::DataVersion,
+        }
+    }
+
+    /// The name as it is written in URLs and folders.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "postgres",
+            Dialect::Mariadb => "mariadb",
+            Dialect::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// The first migration of each dialect, for tests that hold the SQL against the code.
+#[cfg(test)]
+pub(crate) fn first_migrations() -> [(Dialect, &'static str); 3] {
+    [
+        (Dialect::Postgres, include_str!("../../sql/postgres/migrations/001_jobs.up.sql")),
+        (Dialect::Mariadb, include_str!("../../sql/mariadb/migrations/001_jobs.up.sql")),
+        (Dialect::Sqlite, include_str!("../../sql/sqlite/migrations/001_jobs.up.sql")),
+    ]
+}

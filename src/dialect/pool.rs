@@ -1,0 +1,258 @@
+//! Connections of any driver behind one face: borrowed from the caller, taken from a pool, or dedicated to one thread.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
+
+use super::{
+    Dialect,
+    connection::{Connection, Link, TransactionWork},
+};
+use crate::{Error, Result};
+
+/// A driver's connection type: `postgres::Client`, `mysql::Conn` or `rusqlite::Connection`. Sealed.
+pub trait Driver: sealed::Driver {
+    /// The database that this driver speaks to.
+    const DIALECT: Dialect;
+}
+
+pub(crate) mod sealed {
+    use super::*;
+
+    pub trait Driver: Send + Sized + 'static {
+        /// What is remembered of a connection between two uses of it.
+        type Memory: Default + Send + Sync + 'static;
+
+        fn link<'a>(&'a mut self, memory: &'a mut Self::Memory) -> Box<dyn Link + 'a>;
+        fn transact(&mut self, memory: &mut Self::Memory, work: &mut TransactionWork<'_>) -> Result<()>;
+        fn in_transaction(&mut self) -> Result<bool>;
+        /// Whether the connection is known to be dead.
+        fn is_broken(&mut self) -> bool;
+
+        fn once(
+            &mut self,
+            memory: &mut Self::Memory,
+            work: &mut dyn FnMut(&mut dyn Link) -> Result<()>,
+        ) -> Result<()> {
+            work(&mut *self.link(memory))
+        }
+
+        #[cfg(feature = "postgres")]
+        fn as_postgres(&mut self) -> Option<&mut ::postgres::Client> {
+            None
+        }
+    }
+}
+
+/// A connection with its memory: all that [`Connection`] needs.
+trait Parts: Send {
+    type Driver: Driver;
+    fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
+}
+
+impl<P: Parts> Connection for P {
+    fn dialect(&self) -> Dialect {
+        P::Driver::DIALECT
+    }
+
+    fn link(&mut self) -> Box<dyn Link + '_> {
+        let (driver, memory) = self.parts();
+        sealed::Driver::link(driver, memory)
+    }
+
+    fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()> {
+        let (driver, memory) = self.parts();
+        sealed::Driver::transact(driver, memory, work)
+    }
+
+    fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
+        let (driver, memory) = self.parts();
+        sealed::Driver::once(driver, memory, work)
+    }
+
+    fn in_transaction(&mut self) -> Result<bool> {
+        sealed::Driver::in_transaction(self.parts().0)
+    }
+
+    #[cfg(feature = "postgres")]
+    fn as_postgres(&mut self) -> Option<&mut ::postgres::Client> {
+        sealed::Driver::as_postgres(self.parts().0)
+    }
+}
+
+/// A caller's connection, for the length of one verb.
+pub(crate) struct Borrowed<'a, D: Driver> {
+    driver: &'a mut D,
+    memory: D::Memory,
+}
+
+impl<'a, D: Driver> Borrowed<'a, D> {
+    pub(crate) fn new(driver: &'a mut D) -> Self {
+        Borrowed { driver, memory: D::Memory::default() }
+    }
+}
+
+impl<D: Driver> Parts for Borrowed<'_, D> {
+    type Driver = D;
+    fn parts(&mut self) -> (&mut D, &mut D::Memory) {
+        (self.driver, &mut self.memory)
+    }
+}
+
+/// A connection outside the pool, for a thread that always needs one.
+struct Dedicated<D: Driver> {
+    driver: D,
+    memory: D::Memory,
+}
+
+impl<D: Driver> Parts for Dedicated<D> {
+    type Driver = D;
+    fn parts(&mut self) -> (&mut D, &mut D::Memory) {
+        (&mut self.driver, &mut self.memory)
+    }
+}
+
+/// A connection of a pool; its memory stays with it when it goes back.
+struct Pooled<M: ManageConnection<Connection: Driver>> {
+    connection: PooledConnection<M>,
+    memory: <M::Connection as sealed::Driver>::Memory,
+}
+
+impl<M: ManageConnection<Connection: Driver>> Pooled<M> {
+    fn new(mut connection: PooledConnection<M>) -> Self {
+        let memory = PooledConnection::extensions_mut(&mut connection).remove().unwrap_or_default();
+        Pooled { connection, memory }
+    }
+}
+
+impl<M: ManageConnection<Connection: Driver>> Parts for Pooled<M> {
+    type Driver = M::Connection;
+    fn parts(&mut self) -> (&mut M::Connection, &mut <M::Connection as sealed::Driver>::Memory) {
+        (&mut self.connection, &mut self.memory)
+    }
+}
+
+impl<M: ManageConnection<Connection: Driver>> Drop for Pooled<M> {
+    fn drop(&mut self) {
+        let memory = std::mem::take(&mut self.memory);
+        PooledConnection::extensions_mut(&mut self.connection).insert(memory);
+    }
+}
+
+/// Where a client gets its connections from.
+pub(crate) trait Database: Send + Sync {
+    fn dialect(&self) -> Dialect;
+    /// A connection for the length of one verb.
+    fn checkout(&self) -> Result<Box<dyn Connection>>;
+    /// A connection for a thread that keeps it. Out of a caller's pool it takes one of the pool's.
+    fn dedicated(&self) -> Result<Box<dyn Connection>>;
+}
+
+/// The application's own pool.
+pub(crate) struct CallersPool<M: ManageConnection>(pub(crate) Pool<M>);
+
+impl<M: ManageConnection<Connection: Driver>> Database for CallersPool<M> {
+    fn dialect(&self) -> Dialect {
+        M::Connection::DIALECT
+    }
+
+    fn checkout(&self) -> Result<Box<dyn Connection>> {
+        let connection = self.0.get().map_err(|error| Error::unavailable(NO_CONNECTION).because(error))?;
+        Ok(Box::new(Pooled::new(connection)))
+    }
+
+    fn dedicated(&self) -> Result<Box<dyn Connection>> {
+        self.checkout()
+    }
+}
+
+/// A pool of our own, filled by a connector.
+pub(crate) struct OwnPool<D: Driver> {
+    pool: Pool<Manager<D>>,
+    connector: Arc<Connector<D>>,
+}
+
+type Connect<D> = dyn Fn() -> Result<D> + Send + Sync;
+
+/// Opens connections, and keeps the driver's error of the last one that failed: the pool would only keep its text.
+struct Connector<D> {
+    connect: Box<Connect<D>>,
+    last_error: Mutex<Option<Error>>,
+}
+
+/// How large a pool of our own is, and how long a verb waits for one of its connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolSize {
+    pub(crate) connections: u32,
+    pub(crate) timeout: Duration,
+}
+
+impl<D: Driver> OwnPool<D> {
+    /// Opens one connection first, so that a wrong address fails at once and with the driver's own words.
+    pub(crate) fn new(connect: Box<Connect<D>>, size: PoolSize) -> Result<Self> {
+        drop(connect()?);
+        let connector = Arc::new(Connector { connect, last_error: Mutex::new(None) });
+        let pool = Pool::builder()
+            .max_size(size.connections)
+            .min_idle(Some(0))
+            .connection_timeout(size.timeout)
+            .test_on_check_out(false) // costs a round trip a verb; a dead connection shows itself, see `has_broken`
+            .error_handler(Box::new(NopErrorHandler))
+            .build_unchecked(Manager(connector.clone()));
+        Ok(OwnPool { pool, connector })
+    }
+
+    fn no_connection(&self, error: r2d2::Error) -> Error {
+        let last = self.connector.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match last {
+            Some(last) => Error::unavailable(NO_CONNECTION).because(last),
+            None => Error::unavailable(NO_CONNECTION).because(error),
+        }
+    }
+}
+
+impl<D: Driver> Database for OwnPool<D> {
+    fn dialect(&self) -> Dialect {
+        D::DIALECT
+    }
+
+    fn checkout(&self) -> Result<Box<dyn Connection>> {
+        let connection = self.pool.get().map_err(|error| self.no_connection(error))?;
+        Ok(Box::new(Pooled::new(connection)))
+    }
+
+    fn dedicated(&self) -> Result<Box<dyn Connection>> {
+        let driver = (self.connector.connect)()?;
+        Ok(Box::new(Dedicated { driver, memory: D::Memory::default() }))
+    }
+}
+
+const NO_CONNECTION: &str =
+    "no connection to the database: it cannot be reached, or all connections of the pool are in use";
+
+/// The pool's view of a connector.
+struct Manager<D>(Arc<Connector<D>>);
+
+impl<D: Driver> ManageConnection for Manager<D> {
+    type Connection = D;
+    type Error = Error;
+
+    fn connect(&self) -> Result<D> {
+        (self.0.connect)().map_err(|error| {
+            let copy = Error::unavailable(NO_CONNECTION).because(error.to_string());
+            *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            copy
+        })
+    }
+
+    fn is_valid(&self, _: &mut D) -> Result<()> {
+        Ok(())
+    }
+
+    fn has_broken(&self, connection: &mut D) -> bool {
+        sealed::Driver::is_broken(connection)
+    }
+}

@@ -1,0 +1,264 @@
+//! PostgreSQL, through `postgres`.
+//!
+//! Values are written and read in the binary format by hand: it takes no feature of the driver, and the types of all
+//! parameters are known beforehand, so that a statement which is not cached still takes one round trip.
+
+use std::{collections::HashMap, error::Error as StdError};
+
+use jiff::Timestamp;
+use postgres::{
+    Client, Config, GenericClient, IsolationLevel, NoTls,
+    error::SqlState,
+    types::{FromSql, IsNull, ToSql, Type, private::BytesMut},
+};
+
+use super::{
+    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Text, Value,
+    connection::{Link, TransactionWork, row, undecodable},
+    pool::sealed,
+};
+use crate::{Error, Result};
+
+/// Microseconds from 1970 to 2000, from which PostgreSQL counts.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// How a connection of our own is opened.
+pub(crate) fn config(url: &str) -> Result<Config> {
+    let mut config: Config = url
+        .parse()
+        // The driver's text would echo parts of the URL, and with it perhaps the password.
+        .map_err(|_: postgres::Error| Error::invalid("url", "is not a PostgreSQL connection URL"))?;
+    if config.get_application_name().is_none() {
+        config.application_name("drip");
+    }
+    Ok(config)
+}
+
+pub(crate) fn connect(config: &Config) -> Result<Client> {
+    config.connect(NoTls).map_err(classify)
+}
+
+/// The prepared statements of one connection.
+pub type StatementCache = HashMap<&'static str, postgres::Statement>;
+
+/// A connection or a transaction; with a cache of prepared statements if the connection is ours to keep.
+pub struct PostgresLink<'a, C: GenericClient> {
+    client: &'a mut C,
+    cache: Option<&'a mut StatementCache>,
+}
+
+impl<'a, C: GenericClient> PostgresLink<'a, C> {
+    pub(crate) fn new(client: &'a mut C) -> Self {
+        PostgresLink { client, cache: None }
+    }
+
+    pub(crate) fn cached(client: &'a mut C, cache: &'a mut StatementCache) -> Self {
+        PostgresLink { client, cache: Some(cache) }
+    }
+
+    fn run(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<postgres::Row>> {
+        let text = statement.text(Dialect::Postgres);
+        let values = text.bind(params)?;
+        let Some(cache) = &mut self.cache else {
+            let typed: Vec<_> = values.iter().map(|value| (*value as &(dyn ToSql + Sync), value.postgres_type())).collect();
+            return self.client.query_typed(&text.sql, &typed).map_err(classify);
+        };
+        let prepared = match cache.get(statement.name) {
+            Some(prepared) => prepared.clone(),
+            None => prepare(self.client, cache, statement.name, text, &values)?,
+        };
+        let values: Vec<_> = values.iter().map(|value| *value as &(dyn ToSql + Sync)).collect();
+        self.client.query(&prepared, &values).map_err(classify)
+    }
+}
+
+fn prepare<C: GenericClient>(
+    client: &mut C,
+    cache: &mut StatementCache,
+    name: &'static str,
+    text: &Text,
+    values: &[&Value<'_>],
+) -> Result<postgres::Statement> {
+    let types: Vec<_> = values.iter().map(|value| value.postgres_type()).collect();
+    let prepared = client.prepare_typed(&text.sql, &types).map_err(classify)?;
+    cache.insert(name, prepared.clone());
+    Ok(prepared)
+}
+
+impl<C: GenericClient> Link for PostgresLink<'_, C> {
+    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
+        self.run(statement, params)?.iter().map(decode).collect()
+    }
+
+    /// Statements that change rows end in `RETURNING`, or select a count.
+    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
+        Ok(self.run(statement, params)?.len() as u64)
+    }
+
+    fn control(&mut self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).map_err(classify)
+    }
+
+    /// The server refuses every statement in a transaction that has failed.
+    fn prove_open(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Value<'_> {
+    fn postgres_type(&self) -> Type {
+        match self {
+            Value::Bool(_) => Type::BOOL,
+            Value::Int(_) => Type::INT8,
+            Value::Text(_) => Type::TEXT,
+            Value::Json(_) => Type::JSON,
+            Value::Bytes(_) => Type::BYTEA,
+            Value::Time(_) => Type::TIMESTAMPTZ,
+        }
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let mut put = |bytes: Option<&[u8]>| match bytes {
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                IsNull::No
+            }
+            None => IsNull::Yes,
+        };
+        Ok(match *self {
+            Value::Bool(value) => put(Some(&[value.into()])),
+            Value::Int(value) => put(value.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice)),
+            Value::Text(value) | Value::Json(value) => put(value.map(str::as_bytes)),
+            Value::Bytes(value) => put(value),
+            Value::Time(value) => put(value.map(since_2000).as_ref().map(<[u8; 8]>::as_slice)),
+        })
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.to_sql(ty, out)
+    }
+}
+
+fn since_2000(time: Timestamp) -> [u8; 8] {
+    (time.as_microsecond() - EPOCH).to_be_bytes()
+}
+
+fn decode(found: &postgres::Row) -> Result<Row> {
+    row((0..found.len()).map(|index| {
+        let cell: Option<Cell> = found.try_get(index).map_err(|error| {
+            undecodable(found.columns()[index].name()).because(error)
+        })?;
+        Ok(cell.unwrap_or(Cell::Null))
+    }))
+}
+
+impl<'a> FromSql<'a> for Cell {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Cell, Box<dyn StdError + Sync + Send>> {
+        Ok(match *ty {
+            Type::BOOL => Cell::Int(i64::from(raw.first() == Some(&1))),
+            Type::INT2 => Cell::Int(i16::from_be_bytes(raw.try_into()?).into()),
+            Type::INT4 => Cell::Int(i32::from_be_bytes(raw.try_into()?).into()),
+            Type::INT8 => Cell::Int(i64::from_be_bytes(raw.try_into()?)),
+            Type::TIMESTAMPTZ => {
+                Cell::Time(Timestamp::from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
+            }
+            Type::BYTEA => Cell::Bytes(raw.to_vec()),
+            Type::VOID => Cell::Null,
+            _ => Cell::Text(std::str::from_utf8(raw)?.to_owned()),
+        })
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(
+            *ty,
+            Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 | Type::TIMESTAMPTZ | Type::BYTEA | Type::VOID
+        ) || matches!(*ty, Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON)
+    }
+}
+
+impl Driver for Client {
+    const DIALECT: Dialect = Dialect::Postgres;
+}
+
+impl sealed::Driver for Client {
+    type Memory = StatementCache;
+
+    fn link<'a>(&'a mut self, memory: &'a mut StatementCache) -> Box<dyn Link + 'a> {
+        Box::new(PostgresLink::cached(self, memory))
+    }
+
+    fn transact(&mut self, memory: &mut StatementCache, work: &mut TransactionWork<'_>) -> Result<()> {
+        let mut tx = self
+            .build_transaction()
+            // Whatever the role's default: a claim under a stricter level would fail where it should skip.
+            .isolation_level(IsolationLevel::ReadCommitted)
+            .start()
+            .map_err(classify)?;
+        work(OpenTransaction::Postgres(&mut tx, memory))?;
+        tx.commit().map_err(classify)
+    }
+
+    /// A setting that is local to a transaction outlives its statement exactly when a transaction is open.
+    fn in_transaction(&mut self) -> Result<bool> {
+        let nonce = fastrand::u64(..).to_string();
+        self.query_typed("SELECT set_config('drip.probe', $1, true)", &[(&nonce, Type::TEXT)]).map_err(classify)?;
+        let row = self.query_typed_one("SELECT current_setting('drip.probe', true)", &[]).map_err(classify)?;
+        Ok(row.get::<_, Option<&str>>(0) == Some(&nonce))
+    }
+
+    fn is_broken(&mut self) -> bool {
+        self.is_closed()
+    }
+
+    fn as_postgres(&mut self) -> Option<&mut Client> {
+        Some(self)
+    }
+}
+
+impl From<postgres::Error> for Error {
+    fn from(error: postgres::Error) -> Self {
+        classify(error)
+    }
+}
+
+/// Turns the driver's error into ours.
+pub(crate) fn classify(error: postgres::Error) -> Error {
+    let kind = match error.as_db_error() {
+        Some(refusal) => classify_state(refusal.code(), refusal.constraint()),
+        // No answer of the server's: the connection is gone, or never was.
+        None if error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>()) => {
+            Some(Error::unavailable("the connection to PostgreSQL failed"))
+        }
+        None => None,
+    };
+    match kind {
+        Some(kind) => kind.because(error),
+        None => Error::database(error),
+    }
+}
+
+fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
+    match *code {
+        SqlState::IN_FAILED_SQL_TRANSACTION => Some(Error::transaction_lost()),
+        SqlState::T_R_SERIALIZATION_FAILURE => {
+            Some(Error::transient("the transaction's isolation level cannot go on beside another; run the whole transaction again"))
+        }
+        SqlState::T_R_DEADLOCK_DETECTED => Some(Error::transient("deadlock; run the whole transaction again")),
+        SqlState::LOCK_NOT_AVAILABLE => Some(Error::transient("another transaction holds the lock")),
+        SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),
+        SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::unavailable("the database is read-only; is it a replica?")),
+        SqlState::ADMIN_SHUTDOWN
+        | SqlState::CRASH_SHUTDOWN
+        | SqlState::CANNOT_CONNECT_NOW
+        | SqlState::TOO_MANY_CONNECTIONS
+        | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Some(Error::unavailable("PostgreSQL ended the connection")),
+        _ if code.code().starts_with("08") => Some(Error::unavailable("the connection to PostgreSQL failed")),
+        _ => None,
+    }
+}

@@ -1,0 +1,207 @@
+//! SQLite, through `rusqlite`.
+//!
+//! One writer at a time: the writers of this process queue fairly in front of each file ([`ticket`]), and every
+//! transaction of ours begins IMMEDIATE, because one that reads first and then writes fails at once when another has
+//! written meanwhile, whatever its busy timeout.
+
+mod ticket;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use self::ticket::TicketLock;
+use super::{
+    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
+    connection::{Link, TransactionWork, row},
+    pool::sealed,
+    time_text,
+};
+use crate::{Error, Result};
+
+/// How long a writer waits for the writers of other processes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// More than the statements of this crate, so that none is prepared twice.
+const CACHED_STATEMENTS: usize = 64;
+
+/// Opens a connection of our own to the file that a URL names.
+pub(crate) fn connect(url: &str) -> Result<Connection> {
+    let path = file(url)?;
+    let connection = Connection::open_with_flags(path, OpenFlags::default()).map_err(classify)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    Ok(connection)
+}
+
+/// The path in `sqlite:app.db`, `sqlite://app.db` (relative) or `sqlite:///var/app.db` (absolute).
+fn file(url: &str) -> Result<&Path> {
+    let rest = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.starts_with(":memory:") {
+        return Err(Error::invalid(
+            "url",
+            "name a file: every connection to an in-memory database would see a database of its own",
+        ));
+    }
+    Ok(Path::new(path))
+}
+
+/// A connection, inside a transaction or not.
+pub struct SqliteLink<'a>(pub(crate) &'a Connection);
+
+impl Link for SqliteLink<'_> {
+    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
+        let text = statement.text(Dialect::Sqlite);
+        let values = text.bind(params)?;
+        let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
+        let columns = prepared.column_count();
+        let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;
+        // To the end, always: a statement with RETURNING that is left half read may not have written all.
+        let mut rows = Vec::new();
+        while let Some(next) = found.next().map_err(classify)? {
+            rows.push(row((0..columns).map(|index| decode(next.get_ref(index).map_err(classify)?)))?);
+        }
+        Ok(rows)
+    }
+
+    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
+        let text = statement.text(Dialect::Sqlite);
+        let values = text.bind(params)?;
+        let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
+        prepared.execute(rusqlite::params_from_iter(values)).map(|rows| rows as u64).map_err(classify)
+    }
+
+    fn control(&mut self, sql: &str) -> Result<()> {
+        self.0.execute_batch(sql).map_err(classify)
+    }
+
+    fn prove_open(&mut self) -> Result<()> {
+        if self.0.is_autocommit() { Err(Error::transaction_lost()) } else { Ok(()) }
+    }
+}
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let borrowed = |value| Ok(ToSqlOutput::Borrowed(value));
+        match *self {
+            Value::Bool(value) => borrowed(ValueRef::Integer(value.into())),
+            Value::Int(value) => borrowed(value.map_or(ValueRef::Null, ValueRef::Integer)),
+            Value::Text(value) | Value::Json(value) => {
+                borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
+            }
+            Value::Bytes(value) => borrowed(value.map_or(ValueRef::Null, ValueRef::Blob)),
+            Value::Time(value) => Ok(value.map(time_text).into()).map(ToSqlOutput::Owned),
+        }
+    }
+}
+
+fn decode(value: ValueRef<'_>) -> Result<Cell> {
+    Ok(match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Int(number),
+        ValueRef::Text(text) => Cell::Text(match std::str::from_utf8(text) {
+            Ok(text) => text.to_owned(),
+            Err(error) => return Err(Error::corrupt("a text is not UTF-8").because(error)),
+        }),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+        ValueRef::Real(number) => return Err(Error::corrupt(format!("a column holds the fraction {number}"))),
+    })
+}
+
+impl Driver for Connection {
+    const DIALECT: Dialect = Dialect::Sqlite;
+}
+
+impl sealed::Driver for Connection {
+    /// The queue of writers in front of this connection's file.
+    type Memory = Option<Arc<TicketLock>>;
+
+    fn link<'a>(&'a mut self, _: &'a mut Self::Memory) -> Box<dyn Link + 'a> {
+        Box::new(SqliteLink(self))
+    }
+
+    fn transact(&mut self, memory: &mut Self::Memory, work: &mut TransactionWork<'_>) -> Result<()> {
+        let lock = memory.get_or_insert_with(|| TicketLock::of(self.path().unwrap_or_default())).clone();
+        let _turn = lock.wait(BUSY_TIMEOUT)?;
+        let mut tx = self.transaction_with_behavior(TransactionBehavior::Immediate).map_err(classify)?;
+        work(OpenTransaction::Sqlite(&mut tx))?;
+        tx.commit().map_err(classify)
+    }
+
+    /// A write of one statement queues like any other.
+    fn once(&mut self, memory: &mut Self::Memory, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
+        self.transact(memory, &mut |mut tx| work(&mut *tx.link()))
+    }
+
+    fn in_transaction(&mut self) -> Result<bool> {
+        Ok(!self.is_autocommit())
+    }
+
+    fn is_broken(&mut self) -> bool {
+        !self.is_autocommit()
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        classify(error)
+    }
+}
+
+/// Turns the driver's error into ours.
+pub(crate) fn classify(error: rusqlite::Error) -> Error {
+    let kind = match &error {
+        rusqlite::Error::SqliteFailure(failure, message) => classify_code(*failure, message.as_deref()),
+        _ => None,
+    };
+    match kind {
+        Some(kind) => kind.because(error),
+        None => Error::database(error),
+    }
+}
+
+fn classify_code(failure: ffi::Error, message: Option<&str>) -> Option<Error> {
+    if failure.extended_code == ffi::SQLITE_BUSY_SNAPSHOT {
+        return Some(Error::transient(
+            "another connection has written since this transaction first read; begin transactions that write as IMMEDIATE",
+        ));
+    }
+    let unique = failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE;
+    match failure.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some(Error::transient("another connection holds the database's write lock"))
+        }
+        ErrorCode::CannotOpen => Some(Error::unavailable("the database file cannot be opened")),
+        ErrorCode::ReadOnly => Some(Error::unavailable("the database file is read-only")),
+        ErrorCode::DiskFull => Some(Error::unavailable("the disk is full, or the database may not grow further")),
+        ErrorCode::SystemIoFailure => Some(Error::unavailable("the database file cannot be read or written")),
+        ErrorCode::ConstraintViolation if unique && message.is_some_and(|m| m.contains("drip_job.unique_key")) => {
+            Some(Error::unique_conflict(None))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_name_files() {
+        for (url, path) in [
+            ("sqlite:app.db", "app.db"),
+            ("sqlite://app.db", "app.db"),
+            ("sqlite://data/app.db", "data/app.db"),
+            ("sqlite:///var/app.db", "/var/app.db"),
+        ] {
+            assert_eq!(file(url).unwrap(), Path::new(path), "{url}");
+        }
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite://:memory:"] {
+            assert!(file(url).unwrap_err().is_invalid_input(), "{url}");
+        }
+    }
+}

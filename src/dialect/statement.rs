@@ -1,0 +1,174 @@
+//! A statement: one `.sql` file per dialect under `sql/`, with named parameters, turned into the placeholders of the
+//! driver when it is first used.
+//!
+//! Names (`:queue`) rather than numbers, so that the three files of a statement can be read side by side, be reordered,
+//! and be tried out in `psql` or `sqlite3` as they are.
+
+use std::sync::OnceLock;
+
+use super::{Dialect, Value};
+use crate::{Error, Result};
+
+/// The columns of a job, in the order in which [`Job`](crate::Job) reads them; `{job}` in a statement stands for it.
+const JOB_COLUMNS: &str = include_str!("../../sql/job_columns.sql");
+
+/// Whether a row holds its unique key, in the words of the partial index; `{active}` in a statement stands for it.
+const ACTIVE: &str = include_str!("../../sql/active.sql");
+
+/// One statement in its three spellings.
+pub(crate) struct Statement {
+    pub(crate) name: &'static str,
+    pub(crate) sources: [&'static str; 3],
+    pub(crate) texts: [OnceLock<Text>; 3],
+}
+
+/// A statement as its driver wants it.
+pub(crate) struct Text {
+    pub(crate) sql: String,
+    /// The parameter behind each placeholder, in order; a name may occur more than once.
+    names: Vec<&'static str>,
+}
+
+/// The parameters of one execution.
+pub(crate) type Params<'a> = [(&'static str, Value<'a>)];
+
+/// Declares a statement by the name of its files; one that only some dialects have names those.
+macro_rules! statement {
+    (@source postgres $name:literal) => { include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/postgres/", $name, ".sql")) };
+    (@source mariadb $name:literal) => { include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/mariadb/", $name, ".sql")) };
+    (@source sqlite $name:literal) => { include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite/", $name, ".sql")) };
+    (@index postgres) => { $crate::dialect::Dialect::Postgres as usize };
+    (@index mariadb) => { $crate::dialect::Dialect::Mariadb as usize };
+    (@index sqlite) => { $crate::dialect::Dialect::Sqlite as usize };
+    ($name:literal of $($dialect:ident)+) => {
+        $crate::dialect::Statement {
+            name: $name,
+            sources: {
+                let mut sources = [""; 3];
+                $( sources[statement!(@index $dialect)] = statement!(@source $dialect $name); )+
+                sources
+            },
+            texts: [const { std::sync::OnceLock::new() }; 3],
+        }
+    };
+    ($name:literal) => { statement!($name of postgres mariadb sqlite) };
+}
+pub(crate) use statement;
+
+impl Statement {
+    /// This statement's text for one dialect.
+    pub(crate) fn text(&self, dialect: Dialect) -> &Text {
+        self.texts[dialect as usize].get_or_init(|| Text::parse(self.sources[dialect as usize], dialect))
+    }
+}
+
+impl Text {
+    fn parse(source: &'static str, dialect: Dialect) -> Text {
+        let mut text = Text { sql: String::with_capacity(source.len()), names: Vec::new() };
+        for piece in pieces(source) {
+            match piece {
+                Piece::Sql(sql) => text.sql.push_str(&with_fragments(sql)),
+                Piece::Parameter(name) => {
+                    let place = text.place(name, dialect);
+                    text.sql.push_str(&place);
+                }
+            }
+        }
+        text
+    }
+
+    /// The placeholder for `name`; PostgreSQL and SQLite number theirs, so that a repeated one is sent once.
+    fn place(&mut self, name: &'static str, dialect: Dialect) -> String {
+        let known = self.names.iter().position(|known| *known == name);
+        let number = match (dialect, known) {
+            (Dialect::Postgres | Dialect::Sqlite, Some(index)) => index + 1,
+            _ => {
+                self.names.push(name);
+                self.names.len()
+            }
+        };
+        match dialect {
+            Dialect::Postgres => format!("${number}"),
+            Dialect::Mariadb => "?".to_owned(),
+            Dialect::Sqlite => format!("?{number}"),
+        }
+    }
+
+    /// The values in the order of the placeholders.
+    ///
+    /// # Errors
+    /// A statement that names a parameter nobody gave: a defect of this crate, which the conformance suite shows.
+    pub(crate) fn bind<'p, 'v>(&self, params: &'p Params<'v>) -> Result<Vec<&'p Value<'v>>> {
+        let find = |name: &&'static str| {
+            let given = params.iter().find(|(given, _)| given == name);
+            given.map(|(_, value)| value).ok_or_else(|| Error::corrupt(format!("no value for :{name}")))
+        };
+        self.names.iter().map(find).collect()
+    }
+}
+
+fn with_fragments(sql: &str) -> String {
+    sql.replace("{job}", JOB_COLUMNS.trim()).replace("{active}", ACTIVE.trim())
+}
+
+enum Piece {
+    Sql(&'static str),
+    Parameter(&'static str),
+}
+
+/// Cuts a statement at its parameters. Comments are dropped; quoted text and `::` casts are left alone.
+fn pieces(source: &'static str) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = source;
+    while let Some(at) = rest.find([':', '\'', '-']) {
+        let (before, from) = rest.split_at(at);
+        pieces.push(Piece::Sql(before));
+        let (piece, after) = special(from);
+        pieces.extend(piece);
+        rest = after;
+    }
+    pieces.push(Piece::Sql(rest.trim_end()));
+    pieces
+}
+
+/// What starts with `:`, `'` or `-`: a parameter, a cast, a literal, a comment, or just that character.
+fn special(from: &'static str) -> (Option<Piece>, &'static str) {
+    if from.starts_with("--") {
+        return (None, from.find('\n').map_or("", |end| &from[end..]));
+    }
+    if from.starts_with("::") {
+        return (Some(Piece::Sql(&from[..2])), &from[2..]);
+    }
+    if let Some(literal) = from.strip_prefix('\'') {
+        let end = literal.find('\'').map_or(from.len(), |end| end + 2);
+        return (Some(Piece::Sql(&from[..end])), &from[end..]);
+    }
+    let name_end = from[1..].find(|c: char| !c.is_ascii_lowercase() && c != '_').map_or(from.len(), |end| end + 1);
+    if from.starts_with(':') && name_end > 1 {
+        return (Some(Piece::Parameter(&from[1..name_end])), &from[name_end..]);
+    }
+    (Some(Piece::Sql(&from[..1])), &from[1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "-- who: it's me\nSELECT ':no', a::text - 1 FROM t WHERE b = :b AND c = :c_d OR b = :b";
+
+    #[test]
+    fn parameters_are_numbered_or_repeated() {
+        let text = Text::parse(SOURCE, Dialect::Postgres);
+        assert_eq!(text.sql.trim(), "SELECT ':no', a::text - 1 FROM t WHERE b = $1 AND c = $2 OR b = $1");
+        assert_eq!(text.names, ["b", "c_d"]);
+        let text = Text::parse(SOURCE, Dialect::Mariadb);
+        assert!(text.sql.ends_with("WHERE b = ? AND c = ? OR b = ?"));
+        assert_eq!(text.names, ["b", "c_d", "b"]);
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_is_named() {
+        let text = Text::parse("SELECT :a", Dialect::Sqlite);
+        assert!(text.bind(&[("b", Value::Int(Some(1)))]).unwrap_err().to_string().contains(":a"));
+    }
+}

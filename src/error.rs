@@ -1,0 +1,209 @@
+//! The one error of this crate: opaque, with predicates, the driver's own error behind `source()`.
+//!
+//! Opaque, so that a new kind of failure or a newer driver breaks nobody; predicates, because callers ask "may I try
+//! again?" and "was it my input?", not which variant it was.
+
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
+use crate::state::{State, Verb};
+
+/// What every function of this crate answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// An error of the queue.
+///
+/// Ask it with the predicates; the driver's own error, where there is one, is behind
+/// [`source`](std::error::Error::source). The text never holds a job's args, nor a connection URL.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    source: Option<Source>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Invalid { field: Cow<'static, str>, problem: String },
+    NotFound { id: i64 },
+    WrongState { verb: Verb, id: i64, state: State },
+    LostClaim { id: i64 },
+    UniqueConflict { id: Option<i64> },
+    TransactionLost,
+    Transient(&'static str),
+    Unavailable(&'static str),
+    Unsupported(String),
+    Corrupt(String),
+    Database,
+}
+
+impl Error {
+    /// The input was refused before anything was written; the message names the field and the limit.
+    pub fn is_invalid_input(&self) -> bool {
+        matches!(self.0.kind, Kind::Invalid { .. })
+    }
+
+    /// There is no job with this id.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.0.kind, Kind::NotFound { .. })
+    }
+
+    /// The job is in a state in which the verb has no meaning; [`Error::state`] says which.
+    pub fn is_wrong_state(&self) -> bool {
+        matches!(self.0.kind, Kind::WrongState { .. })
+    }
+
+    /// The claim under which the job was run has ended: it was cancelled, timed out, rescued or settled meanwhile.
+    ///
+    /// Whoever gets this in a transaction must roll that back: its effects belong to a run that no longer counts.
+    pub fn is_lost_claim(&self) -> bool {
+        matches!(self.0.kind, Kind::LostClaim { .. })
+    }
+
+    /// Another job holds the unique key; [`Error::conflicting_job`] says which.
+    pub fn is_unique_conflict(&self) -> bool {
+        matches!(self.0.kind, Kind::UniqueConflict { .. })
+    }
+
+    /// The caller's transaction is no longer open: the database has already rolled it back (or refuses to go on with
+    /// it). Nothing was written. Start the whole transaction again.
+    pub fn is_transaction_lost(&self) -> bool {
+        matches!(self.0.kind, Kind::TransactionLost)
+    }
+
+    /// The same call, or the whole of the caller's transaction, may succeed when tried again: a deadlock, a
+    /// serialization failure, a busy database, a lost connection.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.0.kind, Kind::Transient(_) | Kind::Unavailable(_) | Kind::TransactionLost)
+    }
+
+    /// The database could not be reached, or the connection to it was lost.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self.0.kind, Kind::Unavailable(_))
+    }
+
+    /// The state that refused the verb, for an error that [`is_wrong_state`](Error::is_wrong_state).
+    pub fn state(&self) -> Option<State> {
+        match self.0.kind {
+            Kind::WrongState { state, .. } => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The id of the job that holds the unique key, where it is known.
+    pub fn conflicting_job(&self) -> Option<i64> {
+        match self.0.kind {
+            Kind::UniqueConflict { id } => id,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
+        Kind::Invalid { field: field.into(), problem: problem.into() }.into()
+    }
+
+    pub(crate) fn not_found(id: i64) -> Self {
+        Kind::NotFound { id }.into()
+    }
+
+    pub(crate) fn wrong_state(verb: Verb, id: i64, state: State) -> Self {
+        Kind::WrongState { verb, id, state }.into()
+    }
+
+    pub(crate) fn lost_claim(id: i64) -> Self {
+        Kind::LostClaim { id }.into()
+    }
+
+    pub(crate) fn unique_conflict(id: Option<i64>) -> Self {
+        Kind::UniqueConflict { id }.into()
+    }
+
+    pub(crate) fn transaction_lost() -> Self {
+        Kind::TransactionLost.into()
+    }
+
+    /// `hint` says in a sentence what happened and what to do.
+    pub(crate) fn transient(hint: &'static str) -> Self {
+        Kind::Transient(hint).into()
+    }
+
+    pub(crate) fn unavailable(hint: &'static str) -> Self {
+        Kind::Unavailable(hint).into()
+    }
+
+    pub(crate) fn unsupported(what: impl Into<String>) -> Self {
+        Kind::Unsupported(what.into()).into()
+    }
+
+    /// A row that does not read as a row of ours: written by hand, or by a newer version.
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Kind::Corrupt(what.into()).into()
+    }
+
+    pub(crate) fn database(source: impl Into<Source>) -> Self {
+        Error::from(Kind::Database).because(source)
+    }
+
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the job of a batch that was refused.
+    #[must_use]
+    pub(crate) fn of_job(mut self, index: usize) -> Self {
+        if let Kind::Invalid { field, .. } = &mut self.0.kind {
+            *field = format!("job {index} of the batch: {field}").into();
+        }
+        self
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Error(Box::new(Inner { kind, source: None }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            Kind::Invalid { field, problem } => write!(f, "{field}: {problem}"),
+            Kind::NotFound { id } => write!(f, "there is no job {id}"),
+            Kind::WrongState { verb, id, state } => {
+                write!(f, "cannot {} job {id}: it is {state}", verb.name())
+            }
+            Kind::LostClaim { id } => write!(
+                f,
+                "the claim on job {id} has ended (cancelled, timed out, rescued or settled elsewhere); roll back what was done under it"
+            ),
+            Kind::UniqueConflict { id: Some(id) } => write!(f, "job {id} holds the same unique key"),
+            Kind::UniqueConflict { id: None } => write!(f, "another job holds the same unique key"),
+            Kind::TransactionLost => write!(
+                f,
+                "the transaction is no longer open: the database has rolled it back; start the whole transaction again"
+            ),
+            Kind::Transient(hint) | Kind::Unavailable(hint) => f.write_str(hint),
+            Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),
+            Kind::Database => f.write_str("the database refused a statement"),
+        }?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("source", &self.0.source).finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

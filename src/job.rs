@@ -1,0 +1,195 @@
+//! A job as it stands in the database.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    Error, Result,
+    dialect::Row,
+    state::State,
+};
+
+/// A job as it was when it was read.
+///
+/// A job that was claimed also is the claim: the verbs that take `&Job` ([`complete_job`](crate::complete_job) and its
+/// siblings) act only as long as that very claim stands.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Job {
+    /// Given by the database; never given twice.
+    pub id: i64,
+    /// Where the job stands.
+    pub state: State,
+    /// The queue it waits in.
+    pub queue: String,
+    /// What kind of work it is: which handler runs it.
+    pub kind: String,
+    /// 1 (served first) to 4.
+    pub priority: u8,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// How many attempts have begun that count against [`max_attempts`](Job::max_attempts). Snoozes and shutdowns do
+    /// not count.
+    pub attempt: u32,
+    /// After so many failed attempts the job is discarded.
+    pub max_attempts: u32,
+    /// How many claims there have been. It never goes down, and so tells one claim from every other.
+    pub claim_seq: i64,
+    /// How many times the job has been snoozed.
+    pub snooze_count: u32,
+    /// What went wrong, oldest first. Of many the first and the latest nine are kept.
+    pub errors: Vec<AttemptError>,
+    /// The id of the worker of the latest claim.
+    pub attempted_by: Option<String>,
+    /// When the latest claim was made.
+    pub attempted_at: Option<Timestamp>,
+    /// When the job is due; of two jobs of one queue and priority the one due earlier is served first.
+    pub scheduled_at: Timestamp,
+    /// When it was inserted.
+    pub created_at: Timestamp,
+    /// When it came to its end; set exactly in the final states.
+    pub finalized_at: Option<Timestamp>,
+    /// A job that has not begun by then never begins.
+    pub expires_at: Option<Timestamp>,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// Whether the row goes away when the job completes.
+    pub ephemeral: bool,
+    /// The SHA-256 of what makes the job unique.
+    pub unique_key: Option<Vec<u8>>,
+    pub(crate) unique_states: i16,
+    pub(crate) args: String,
+    pub(crate) metadata: String,
+}
+
+/// What went wrong in one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttemptError {
+    /// Which attempt; the first is 1.
+    pub attempt: u32,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The error's text, or the panic's message; at most 8 KiB.
+    pub error: String,
+    /// The chain of its sources, or the panic's backtrace; at most 8 KiB.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace: String,
+}
+
+impl Job {
+    /// The args.
+    ///
+    /// # Errors
+    /// When the column was written by hand and is not JSON.
+    pub fn args(&self) -> Result<serde_json::Value> {
+        self.args_as()
+    }
+
+    /// The args as a type.
+    ///
+    /// # Errors
+    /// When they do not fit the type.
+    pub fn args_as<T: DeserializeOwned>(&self) -> Result<T> {
+        decode("args", &self.args)
+    }
+
+    /// The args as the text that was stored.
+    pub fn args_text(&self) -> &str {
+        &self.args
+    }
+
+    /// The metadata: a JSON object.
+    ///
+    /// # Errors
+    /// When the column was written by hand and is not a JSON object.
+    pub fn metadata(&self) -> Result<serde_json::Map<String, serde_json::Value>> {
+        decode("metadata", &self.metadata)
+    }
+
+    /// What the job's handler answered, if it answered something: the metadata's `"output"`.
+    pub fn output(&self) -> Option<serde_json::Value> {
+        self.metadata().ok()?.remove("output")
+    }
+
+    /// Whether the unique key is held while the job is in `state`.
+    pub(crate) fn holds_key_in(&self, state: State) -> bool {
+        self.unique_key.is_some() && self.unique_states & state.bit() != 0
+    }
+
+    /// Whether a move to `state` takes the unique key that the job does not hold now, and which another may hold.
+    pub(crate) fn takes_key_in(&self, state: State) -> bool {
+        self.holds_key_in(state) && !self.holds_key_in(self.state)
+    }
+
+    /// Reads the columns that `{job}` names.
+    pub(crate) fn read(row: &mut Row) -> Result<Job> {
+        Ok(Job {
+            id: row.int()?,
+            state: row.text()?.parse()?,
+            queue: row.text()?,
+            kind: row.text()?,
+            priority: saturated(row.int()?),
+            args: row.text()?,
+            metadata: row.text()?,
+            tags: decode_or_default(&row.text()?),
+            attempt: saturated(row.int()?),
+            max_attempts: saturated(row.int()?),
+            claim_seq: row.int()?,
+            snooze_count: saturated(row.int()?),
+            errors: decode_or_default(&row.text()?),
+            attempted_by: row.text_or_null()?,
+            attempted_at: row.time_or_null()?,
+            scheduled_at: row.time()?,
+            created_at: row.time()?,
+            finalized_at: row.time_or_null()?,
+            expires_at: row.time_or_null()?,
+            timeout: row.int_or_null()?.map(|ms| Duration::from_millis(ms.max(0) as u64)),
+            ephemeral: row.bool()?,
+            unique_key: row.bytes_or_null()?,
+            unique_states: saturated(row.int_or_null()?.unwrap_or(0)),
+        })
+    }
+}
+
+fn decode<T: DeserializeOwned>(column: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::corrupt(format!("{column} cannot be read as wanted")).because(error))
+}
+
+/// Tags and errors that somebody mangled by hand must not keep the job from being run.
+fn decode_or_default<T: DeserializeOwned + Default>(text: &str) -> T {
+    if text == "[]" { T::default() } else { serde_json::from_str(text).unwrap_or_default() }
+}
+
+/// A number as a narrower type holds it; what is outside becomes its nearest bound.
+fn saturated<T: TryFrom<i64> + Bounds>(number: i64) -> T {
+    T::try_from(number).unwrap_or(if number < 0 { T::MIN } else { T::MAX })
+}
+
+trait Bounds {
+    const MIN: Self;
+    const MAX: Self;
+}
+
+macro_rules! bounds {
+    ($($number:ty)*) => { $(impl Bounds for $number {
+        const MIN: Self = <$number>::MIN;
+        const MAX: Self = <$number>::MAX;
+    })* };
+}
+bounds!(u8 i16 u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_become_the_nearest_bound() {
+        assert_eq!(saturated::<u32>(-1), 0);
+        assert_eq!(saturated::<u32>(i64::MAX), u32::MAX);
+        assert_eq!(saturated::<u8>(4), 4);
+    }
+}

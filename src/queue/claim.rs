@@ -1,0 +1,187 @@
+//! Claiming: taking available jobs so that nobody else does.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    Error, Job, Result, Session, State,
+    dialect::{ClaimStyle, Connection, Row, Sql, Statement, Value, statement},
+    name,
+    session::own,
+};
+
+static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres sqlite);
+static PICK_JOBS: Statement = statement!("pick_jobs" of mariadb);
+static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb);
+static READY_QUEUES: Statement = statement!("ready_queues");
+static UNKNOWN_KINDS: Statement = statement!("unknown_kinds");
+
+/// The most jobs that one [`fetch_jobs`] takes.
+const MAX_FETCH: usize = 10_000;
+
+/// How many jobs of a queue are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) queue: String,
+    pub(crate) limit: usize,
+}
+
+/// Who claims, and what it can run.
+pub(crate) struct Claimant<'a> {
+    pub(crate) worker: &'a str,
+    /// A JSON array of the kinds that it handles; `None`: any.
+    pub(crate) kinds: Option<&'a str>,
+}
+
+/// Claims up to `limit` jobs of any kind for a worker made by hand: marks them running, and answers them in order.
+///
+/// Each must be settled by one of the verbs that take `&Job`. In a caller's transaction the claim counts when that
+/// commits.
+///
+/// # Errors
+/// [`is_invalid_input`](Error::is_invalid_input) for a name that is none, or a limit outside 1 to 10,000.
+pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) -> Result<Vec<Job>> {
+    name::check("queue", queue)?;
+    name::check("worker_id", worker_id)?;
+    if !(1..=MAX_FETCH).contains(&limit) {
+        return Err(Error::invalid("limit", format!("is {limit}; from 1 to {MAX_FETCH}")));
+    }
+    let wanted = [Wanted { queue: queue.to_owned(), limit }];
+    on.any().write(|sql| {
+        sql.prove_open()?;
+        claim_carefully(sql, &wanted, &Claimant { worker: worker_id, kinds: None })
+    })
+}
+
+/// Claims on a connection of our own, in a transaction of its own.
+pub(crate) fn claim_on(
+    connection: &mut (dyn Connection + '_),
+    now: Option<Timestamp>,
+    wanted: &[Wanted],
+    claimant: &Claimant<'_>,
+) -> Result<Vec<Job>> {
+    match own(connection, now, true, &mut |sql| claim(sql, wanted, claimant)) {
+        Err(error) if error.is_unique_conflict() => {
+            own(connection, now, true, &mut |sql| claim_singly(sql, wanted, claimant))
+        }
+        claimed => claimed,
+    }
+}
+
+/// Claims, and where two jobs of the batch exclude each other goes on one by one.
+fn claim_carefully(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    match sql.savepoint(|sql| claim(sql, wanted, claimant)) {
+        Err(error) if error.is_unique_conflict() => claim_singly(sql, wanted, claimant),
+        claimed => claimed,
+    }
+}
+
+/// Claims one at a time: of two jobs which hold the same key once they run, the second is passed over.
+fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let mut claimed = Vec::new();
+    for Wanted { queue, limit } in wanted {
+        let one = [Wanted { queue: queue.clone(), limit: 1 }];
+        for _ in 0..*limit {
+            match sql.savepoint(|sql| claim(sql, &one, claimant)) {
+                Ok(job) if job.is_empty() => break,
+                Ok(job) => claimed.extend(job),
+                Err(error) if error.is_unique_conflict() => break,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(claimed)
+}
+
+/// Claims jobs of several queues, each up to its limit; in order of queue as wanted, priority, due time and id.
+///
+/// A unique conflict is an error that leaves the transaction to be rolled back.
+pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let mut jobs = match sql.dialect().claim_style() {
+        ClaimStyle::AllQueues => claim_at_once(sql, wanted, claimant)?,
+        ClaimStyle::QueueByQueue => {
+            let mut jobs = Vec::new();
+            for one in wanted {
+                jobs.extend(claim_at_once(sql, std::slice::from_ref(one), claimant)?);
+            }
+            jobs
+        }
+        ClaimStyle::PickThenMark => pick_then_mark(sql, wanted, claimant)?,
+    };
+    let most: usize = wanted.iter().map(|one| one.limit).sum();
+    if jobs.len() > most {
+        return Err(Error::corrupt(format!("{} jobs were claimed where {most} were wanted", jobs.len())));
+    }
+    let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
+    jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
+    Ok(jobs)
+}
+
+/// One statement; it reads either all of `wanted` or the one queue that there is.
+fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let Some(first) = wanted.first() else { return Ok(Vec::new()) };
+    let all: Vec<_> = wanted.iter().map(|one| json!({"queue": one.queue, "limit": one.limit})).collect();
+    let all = serde_json::Value::from(all).to_string();
+    let rows = sql.rows(&CLAIM_JOBS, &[
+        ("wanted", Value::Json(Some(&all))),
+        ("queue", Value::Text(Some(&first.queue))),
+        ("limit", Value::Int(Some(first.limit as i64))),
+        ("kinds", Value::Json(claimant.kinds)),
+        ("worker", Value::Text(Some(claimant.worker))),
+        sql.now_param(),
+    ])?;
+    rows.into_iter().map(|mut row| Job::read(&mut row)).collect()
+}
+
+fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let mut picked = Vec::new();
+    let mut at = None;
+    for one in wanted {
+        for mut row in pick(sql, one, claimant)? {
+            picked.push(Job::read(&mut row)?);
+            at = Some(row.time()?);
+        }
+    }
+    let Some(at) = at else { return Ok(picked) };
+    let ids = serde_json::Value::from_iter(picked.iter().map(|job| job.id)).to_string();
+    sql.change(&MARK_JOBS, &[
+        ("ids", Value::Json(Some(&ids))),
+        ("at", Value::Time(Some(at))),
+        ("worker", Value::Text(Some(claimant.worker))),
+    ])?;
+    Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
+}
+
+fn pick(sql: &mut Sql<'_>, one: &Wanted, claimant: &Claimant<'_>) -> Result<Vec<Row>> {
+    sql.rows(&PICK_JOBS, &[
+        ("queue", Value::Text(Some(&one.queue))),
+        ("limit", Value::Int(Some(one.limit as i64))),
+        ("kinds", Value::Json(claimant.kinds)),
+        sql.now_param(),
+    ])
+}
+
+/// A picked job as the marking has left it; its row is locked, so nobody else has changed it meanwhile.
+fn marked(job: Job, at: Timestamp, worker: &str) -> Job {
+    Job {
+        state: State::Running,
+        attempt: job.attempt.saturating_add(1),
+        claim_seq: job.claim_seq + 1,
+        attempted_at: Some(at),
+        attempted_by: Some(worker.to_owned()),
+        ..job
+    }
+}
+
+/// The queues in which jobs are available, by name.
+pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
+    sql.rows(&READY_QUEUES, &[])?.iter_mut().map(|row| row.text()).collect()
+}
+
+/// Queues and kinds of jobs that wait at the head of these queues, and that the claimant does not handle.
+pub(crate) fn unknown_kinds(sql: &mut Sql<'_>, queues: &[String], kinds: &str) -> Result<Vec<(String, String)>> {
+    let queues = json!(queues).to_string();
+    let params = [("queues", Value::Json(Some(&queues))), ("kinds", Value::Json(Some(kinds)))];
+    let mut rows = sql.rows(&UNKNOWN_KINDS, &params)?;
+    rows.iter_mut().map(|row| Ok((row.text()?, row.text()?))).collect()
+}

@@ -1,0 +1,52 @@
+//! Completing many claims at once: the hot path, which reads nothing.
+
+use serde_json::Value as Json;
+
+use crate::{
+    Job, Result, State,
+    dialect::{Sql, Statement, Value, statement},
+};
+
+static COMPLETE_JOBS: Statement = statement!("complete_jobs");
+static COMPLETED_CLAIMS: Statement = statement!("completed_claims");
+static STANDING_CLAIMS: Statement = statement!("standing_claims");
+
+/// Whether a claimed job can be completed by its claim alone: its row stays, and takes no unique key by being completed.
+pub(crate) fn is_plain(job: &Job) -> bool {
+    !job.ephemeral && (job.unique_key.is_none() || !job.holds_key_in(State::Completed) || job.holds_key_in(State::Running))
+}
+
+/// Completes those of these claims that still stand, and answers the ids of the others, sorted.
+///
+/// A claim that its own handler has completed already counts as completed.
+pub(crate) fn complete<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<i64>> {
+    let claims = claims(jobs.clone());
+    let count = jobs.len() as u64;
+    let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;
+    if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
+}
+
+/// The ids of those of these claims that no longer stand, sorted.
+pub(crate) fn ended<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<i64>> {
+    without(sql, &STANDING_CLAIMS, &claims(jobs.clone()), jobs)
+}
+
+/// The ids of `jobs` that a statement about their claims does not name.
+fn without<'j>(
+    sql: &mut Sql<'_>,
+    statement: &Statement,
+    claims: &str,
+    jobs: impl Iterator<Item = &'j Job>,
+) -> Result<Vec<i64>> {
+    let mut rows = sql.rows(statement, &[("claims", Value::Json(Some(claims)))])?;
+    let mut named = rows.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;
+    named.sort_unstable();
+    let mut others: Vec<i64> = jobs.map(|job| job.id).filter(|id| named.binary_search(id).is_err()).collect();
+    others.sort_unstable();
+    Ok(others)
+}
+
+/// `[[id, claim_seq], …]`
+fn claims<'j>(jobs: impl Iterator<Item = &'j Job>) -> String {
+    Json::from_iter(jobs.map(|job| Json::from_iter([job.id, job.claim_seq]))).to_string()
+}

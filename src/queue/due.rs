@@ -1,0 +1,86 @@
+//! What becomes due: moving scheduled and retryable jobs to available when their time has come.
+
+use std::{collections::HashSet, time::Duration};
+
+use serde_json::Value as Json;
+
+use crate::{
+    Dialect, Error, Result,
+    dialect::{Connection, Sql, Statement, Value, statement},
+    session::own,
+};
+
+static PROMOTE_JOBS: Statement = statement!("promote_jobs");
+static DUE_JOBS: Statement = statement!("due_jobs" of mariadb);
+static NEXT_DUE: Statement = statement!("next_due");
+
+/// How many jobs one statement promotes.
+pub(crate) const BATCH: usize = 1000;
+
+/// What there is to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NextDue {
+    /// A job is due now and has not been promoted.
+    pub(crate) overdue: bool,
+    /// How long until the next one is.
+    pub(crate) within: Option<Duration>,
+}
+
+/// What is due, by the clock that decides.
+pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
+    let row = sql.row(&NEXT_DUE, &[sql.now_param()])?;
+    let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
+    let (now, overdue, next) = (row.time()?, row.bool()?, row.time_or_null()?);
+    let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+    Ok(NextDue { overdue, within })
+}
+
+/// Promotes due jobs on a connection of our own; answers how many. If it is [`BATCH`], there may be more.
+pub(crate) fn promote_on(connection: &mut (dyn Connection + '_), now: Option<jiff::Timestamp>) -> Result<usize> {
+    match own(connection, now, true, &mut |sql| promote(sql, BATCH)) {
+        // Somebody took a key in this very moment. One by one, that job waits and the others go.
+        Err(error) if error.is_unique_conflict() => own(connection, now, true, &mut promote_singly),
+        promoted => promoted,
+    }
+}
+
+fn promote_singly(sql: &mut Sql<'_>) -> Result<usize> {
+    for promoted in 0..BATCH {
+        match sql.savepoint(|sql| promote(sql, 1)) {
+            Ok(0) => return Ok(promoted),
+            Err(error) if error.is_unique_conflict() => return Ok(promoted),
+            other => other?,
+        };
+    }
+    Ok(BATCH)
+}
+
+fn promote(sql: &mut Sql<'_>, limit: usize) -> Result<usize> {
+    let ids = match sql.dialect() {
+        Dialect::Mariadb => Some(lock_due(sql, limit)?),
+        _ => None,
+    };
+    if ids.as_deref() == Some("[]") {
+        return Ok(0);
+    }
+    let limit = Value::Int(Some(limit as i64));
+    let params = [("ids", Value::Json(ids.as_deref())), ("limit", limit), sql.now_param()];
+    Ok(sql.change(&PROMOTE_JOBS, &params)? as usize)
+}
+
+/// Locks due jobs, one of each unique key that is free.
+fn lock_due(sql: &mut Sql<'_>, limit: usize) -> Result<String> {
+    let mut ids = Vec::new();
+    let mut keys = HashSet::new();
+    for state in ["scheduled", "retryable"] {
+        let limit = Value::Int(Some((limit - ids.len()) as i64));
+        let params = [("state", Value::Text(Some(state))), ("limit", limit), sql.now_param()];
+        for mut row in sql.rows(&DUE_JOBS, &params)? {
+            let (id, key) = (row.int()?, row.bytes_or_null()?);
+            if key.is_none_or(|key| keys.insert(key)) {
+                ids.push(id);
+            }
+        }
+    }
+    Ok(Json::from_iter(ids).to_string())
+}

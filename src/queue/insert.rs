@@ -1,0 +1,395 @@
+//! Inserting jobs, one or many, unique or not.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::read;
+use crate::{
+    Client, Error, Event, Job, Result, Session, State,
+    clock::after,
+    dialect::{Row, Sql, Statement, Value, statement, time_text},
+    event::JobEvent,
+    new_job::{Checked, Due, NewJob},
+};
+
+static INSERT_JOB: Statement = statement!("insert_job");
+static INSERT_JOBS: Statement = statement!("insert_jobs");
+static REPLACE_JOB: Statement = statement!("replace_job");
+
+/// How often an insert that lost to a duplicate looks for it, when each one it finds is gone a moment later.
+const TRIES: usize = 5;
+
+/// The most rows of one statement, and the most bytes: MariaDB refuses packets over 16 MiB by default.
+const CHUNK_ROWS: usize = 1000;
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// What an insert has led to.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Inserted {
+    /// The job is new.
+    New(Job),
+    /// Nothing was inserted: this job is there already and is the same (see [`Unique`](crate::Unique)).
+    Duplicate(Job),
+}
+
+impl Inserted {
+    /// The job, new or not.
+    pub fn job(&self) -> &Job {
+        match self {
+            Inserted::New(job) | Inserted::Duplicate(job) => job,
+        }
+    }
+
+    /// The job, new or not.
+    pub fn into_job(self) -> Job {
+        match self {
+            Inserted::New(job) | Inserted::Duplicate(job) => job,
+        }
+    }
+
+    /// Whether the job was there already.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Inserted::Duplicate(_))
+    }
+}
+
+/// Inserts a job: in the caller's transaction, where it comes to be when that commits, or in one of its own.
+///
+/// ```
+/// # fn main() -> drip::Result<()> {
+/// # let dir = std::env::temp_dir().join(format!("drip-doc-insert-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir).unwrap();
+/// # let path = dir.join("app.db");
+/// # drip::Client::connect(&format!("sqlite://{}", path.display()))?.migrate()?;
+/// let mut connection = rusqlite::Connection::open(&path)?;
+/// let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+/// # let mut tx = tx;
+/// tx.execute("CREATE TABLE orders (id INTEGER)", [])?;
+/// let inserted = drip::insert_job(&mut tx, drip::NewJob::new("invoice", serde_json::json!({"order": 7})))?;
+/// assert!(!inserted.is_duplicate());
+/// tx.commit()?; // without this there would be neither the table nor the job
+/// # std::fs::remove_dir_all(dir).unwrap();
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`is_invalid_input`](Error::is_invalid_input), before anything is sent;
+/// [`is_transaction_lost`](Error::is_transaction_lost), with nothing written;
+/// [`is_transient`](Error::is_transient), for a unique job in a transaction of REPEATABLE READ or stricter which cannot
+/// see the duplicate.
+pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> {
+    let checked = job.into().check()?;
+    let session = on.any();
+    let client = session.client();
+    let inserted = match &checked.job.unique {
+        None => session.once(|sql| insert_one(sql, &checked))?,
+        Some(_) => session.write(|sql| insert_one(sql, &checked))?,
+    };
+    if let (Some(client), Inserted::New(job)) = (client, &inserted) {
+        tell(client, std::iter::once(job), checked.job.notify);
+    }
+    Ok(inserted)
+}
+
+/// Inserts any number of jobs, all or none, in order; the answers are in the order of the jobs.
+///
+/// Thousands of jobs go into one statement. Jobs with [unique](NewJob::unique) options take one statement each.
+///
+/// # Errors
+/// As [`insert_job`]; a job that is refused is named by its place in the batch, which starts at 0.
+pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Inserted>> {
+    let check = |(index, job): (usize, J)| job.into().check().map_err(|error| error.of_job(index));
+    let checked = jobs.into_iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
+    if checked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let session = on.any();
+    let client = session.client();
+    let inserted = session.write(|sql| insert_all(sql, &checked))?;
+    if let Some(client) = client {
+        let new = inserted.iter().filter(|inserted| !inserted.is_duplicate()).map(Inserted::job);
+        tell(client, new, checked.iter().any(|checked| checked.job.notify));
+    }
+    Ok(inserted)
+}
+
+/// Tells subscribers of jobs that have been committed, and wakes the workers.
+fn tell<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>, announce: bool) {
+    let jobs = jobs.inspect(|job| client.events().tell(|| Event::Inserted(JobEvent::of(job))));
+    let ready: Vec<&str> = jobs.filter(|job| job.state == State::Available).map(|job| job.queue.as_str()).collect();
+    // A job for later needs a worker too, if only to be told when that is.
+    client.wake().wake_all();
+    if announce && !ready.is_empty() {
+        client.announce(ready.into_iter());
+    }
+}
+
+/// Inserts one job; the caller has seen to a transaction if it is unique.
+fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
+    let unique_key = unique_key(sql, checked)?;
+    let Some(key) = &unique_key else {
+        return match try_insert(sql, checked, None)? {
+            Some(job) => Ok(Inserted::New(job)),
+            None => Err(Error::transaction_lost()),
+        };
+    };
+    for _ in 0..TRIES {
+        if let Some(job) = try_insert(sql, checked, Some(key))? {
+            return Ok(Inserted::New(job));
+        }
+        if let Some(holder) = read::holder(sql, key)? {
+            return Ok(Inserted::Duplicate(replace_if_asked(sql, holder, checked)?));
+        }
+        sql.prove_open()?;
+    }
+    Err(Error::transient("jobs with the same unique key come and go too fast; try again"))
+}
+
+/// Inserts many: runs of ordinary jobs together, unique ones one by one in between.
+fn insert_all(sql: &mut Sql<'_>, jobs: &[Checked]) -> Result<Vec<Inserted>> {
+    let mut inserted = Vec::with_capacity(jobs.len());
+    for run in jobs.chunk_by(|a, b| a.job.unique.is_none() && b.job.unique.is_none()) {
+        match run {
+            [single] => inserted.push(insert_one(sql, single)?),
+            many => insert_run(sql, many, &mut inserted)?,
+        }
+    }
+    Ok(inserted)
+}
+
+fn insert_run(sql: &mut Sql<'_>, mut jobs: &[Checked], inserted: &mut Vec<Inserted>) -> Result<()> {
+    while !jobs.is_empty() {
+        let (chunk, rest) = jobs.split_at(chunk_length(jobs));
+        insert_chunk(sql, chunk, inserted)?;
+        jobs = rest;
+    }
+    Ok(())
+}
+
+/// How many of these jobs fit into one statement; at least one.
+fn chunk_length(jobs: &[Checked]) -> usize {
+    let mut bytes = 0;
+    let fits = |job: &&Checked| {
+        // Twice: quotes and backslashes are doubled on their way.
+        bytes += 2 * (job.args.len() + job.metadata.len() + job.tags.len()) + 512;
+        bytes <= CHUNK_BYTES
+    };
+    jobs.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
+}
+
+fn insert_chunk(sql: &mut Sql<'_>, jobs: &[Checked], inserted: &mut Vec<Inserted>) -> Result<()> {
+    prove_open_for_insert(sql)?;
+    let rows: Vec<_> = jobs.iter().enumerate().map(|(n, checked)| json_row(sql, n, checked)).collect();
+    let rows = serde_json::Value::from(rows).to_string();
+    let notify = sql.is_callers() && jobs.iter().any(|checked| checked.job.notify);
+    let found = sql.rows(&INSERT_JOBS, &[
+        ("jobs", Value::Json(Some(&rows))),
+        ("notify", Value::Bool(notify)),
+        ("callers", Value::Bool(sql.is_callers())),
+        sql.now_param(),
+    ])?;
+    let mut placed = found.into_iter().map(Placed::read).collect::<Result<Vec<_>>>()?;
+    match placed.len() {
+        count if count == jobs.len() => {}
+        0 => return Err(Error::transaction_lost()),
+        count => return Err(Error::corrupt(format!("{count} rows were inserted for {} jobs", jobs.len()))),
+    }
+    // The engines do not promise an order of answers, but ids are given in the order of the rows.
+    placed.sort_by_key(|placed| placed.id);
+    inserted.extend(placed.into_iter().zip(jobs).map(|(placed, checked)| Inserted::New(placed.job(checked, None))));
+    Ok(())
+}
+
+/// Where a statement cannot ask by itself whether the transaction is still open, it is asked before.
+fn prove_open_for_insert(sql: &mut Sql<'_>) -> Result<()> {
+    match sql.dialect() {
+        crate::Dialect::Sqlite => sql.prove_open(),
+        _ => Ok(()),
+    }
+}
+
+/// Inserts, unless the key is held (or, on MariaDB, the caller's transaction is gone).
+fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Job>> {
+    prove_open_for_insert(sql)?;
+    let job = &checked.job;
+    let times = Times::of(sql, job);
+    let unique_states = unique_key.and(job.unique.as_ref()).map(|unique| unique.states().into());
+    let row = sql.row(&INSERT_JOB, &[
+        ("queue", Value::Text(Some(&job.queue))),
+        ("kind", Value::Text(Some(&job.kind))),
+        ("priority", Value::Int(Some(job.priority.into()))),
+        ("args", Value::Json(Some(&checked.args))),
+        ("metadata", Value::Json(Some(&checked.metadata))),
+        ("tags", Value::Json(Some(&checked.tags))),
+        ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
+        ("scheduled_at", Value::Time(times.scheduled_at)),
+        ("delay_us", Value::Int(times.delay_us)),
+        ("expires_at", Value::Time(times.expires_at)),
+        ("ttl_us", Value::Int(job.ttl.map(micros))),
+        ("timeout_ms", Value::Int(job.timeout.map(millis))),
+        ("ephemeral", Value::Bool(job.ephemeral)),
+        ("pending", Value::Bool(job.pending)),
+        ("unique_key", Value::Bytes(unique_key)),
+        ("unique_states", Value::Int(unique_states)),
+        ("notify", Value::Bool(sql.is_callers() && job.notify)),
+        ("callers", Value::Bool(sql.is_callers())),
+        sql.now_param(),
+    ]);
+    match row {
+        Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
+        Ok(None) => Ok(None),
+        Err(error) if error.is_unique_conflict() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn unique_key(sql: &mut Sql<'_>, checked: &Checked) -> Result<Option<Vec<u8>>> {
+    let job = &checked.job;
+    let Some(unique) = &job.unique else { return Ok(None) };
+    let due = match job.due {
+        Due::At(at) => at,
+        _ if !unique.needs_time() => Timestamp::UNIX_EPOCH,
+        Due::Now => read::current_time(sql)?,
+        Due::In(delay) => after(read::current_time(sql)?, delay),
+    };
+    Ok(Some(unique.key(&job.kind, &job.queue, &checked.args, due)))
+}
+
+/// Puts the content of a duplicate into the job that is there, if that was asked for and it has not started.
+fn replace_if_asked(sql: &mut Sql<'_>, holder: Job, checked: &Checked) -> Result<Job> {
+    let job = &checked.job;
+    let waits = !holder.state.is_final() && holder.state != State::Running;
+    if !waits || !job.unique.as_ref().is_some_and(crate::Unique::replaces) {
+        return Ok(holder);
+    }
+    let now = read::current_time(sql)?;
+    let scheduled_at = match job.due {
+        Due::Now => now,
+        Due::At(at) => crate::dialect::truncated(at),
+        Due::In(delay) => after(now, delay),
+    };
+    sql.prove_open()?;
+    sql.change(&REPLACE_JOB, &[
+        ("id", Value::Int(Some(holder.id))),
+        ("claim_seq", Value::Int(Some(holder.claim_seq))),
+        ("at", Value::Time(Some(now))),
+        ("priority", Value::Int(Some(job.priority.into()))),
+        ("args", Value::Json(Some(&checked.args))),
+        ("metadata", Value::Json(Some(&checked.metadata))),
+        ("tags", Value::Json(Some(&checked.tags))),
+        ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
+        ("scheduled_at", Value::Time(Some(scheduled_at))),
+        ("expires_at", Value::Time(job.ttl.map(|ttl| after(now, ttl)))),
+        ("timeout_ms", Value::Int(job.timeout.map(millis))),
+    ])?;
+    // As it is now: replaced, or, if a worker was faster, running.
+    Ok(read::by_id(sql, holder.id)?.unwrap_or(holder))
+}
+
+/// The times of a job as statements take them: absolute where the time is known, relative to the database's clock where
+/// only that knows it.
+struct Times {
+    scheduled_at: Option<Timestamp>,
+    delay_us: Option<i64>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Times {
+    fn of(sql: &Sql<'_>, job: &NewJob) -> Times {
+        let scheduled_at = match (job.due, sql.now()) {
+            (Due::At(at), _) => Some(crate::dialect::truncated(at)),
+            (Due::In(delay), Some(now)) => Some(after(now, delay)),
+            _ => None,
+        };
+        let delay_us = match job.due {
+            Due::In(delay) => Some(micros(delay)),
+            _ => None,
+        };
+        let expires_at = sql.now().zip(job.ttl).map(|(now, ttl)| after(now, ttl));
+        Times { scheduled_at, delay_us, expires_at }
+    }
+}
+
+fn json_row(sql: &Sql<'_>, n: usize, checked: &Checked) -> serde_json::Value {
+    let job = &checked.job;
+    let times = Times::of(sql, job);
+    json!({
+        "n": n,
+        "queue": job.queue,
+        "kind": job.kind,
+        "priority": job.priority,
+        "args": checked.args,
+        "metadata": checked.metadata,
+        "tags": checked.tags,
+        "max_attempts": job.max_attempts,
+        "scheduled_at": times.scheduled_at.map(time_text),
+        "delay_us": times.delay_us,
+        "expires_at": times.expires_at.map(time_text),
+        "ttl_us": job.ttl.map(micros),
+        "timeout_ms": job.timeout.map(millis),
+        "ephemeral": job.ephemeral,
+        "pending": job.pending,
+    })
+}
+
+/// What the database decides about a new job.
+struct Placed {
+    id: i64,
+    state: State,
+    scheduled_at: Timestamp,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+impl Placed {
+    fn read(mut row: Row) -> Result<Placed> {
+        Ok(Placed {
+            id: row.int()?,
+            state: row.text()?.parse()?,
+            scheduled_at: row.time()?,
+            created_at: row.time()?,
+            expires_at: row.time_or_null()?,
+        })
+    }
+
+    /// The job as it now stands: what was sent need not be sent back.
+    fn job(self, checked: &Checked, unique_key: Option<&[u8]>) -> Job {
+        let new = &checked.job;
+        Job {
+            id: self.id,
+            state: self.state,
+            queue: new.queue.clone().into_owned(),
+            kind: new.kind.clone().into_owned(),
+            priority: new.priority,
+            tags: new.tags.clone(),
+            attempt: 0,
+            max_attempts: new.max_attempts,
+            claim_seq: 0,
+            snooze_count: 0,
+            errors: Vec::new(),
+            attempted_by: None,
+            attempted_at: None,
+            scheduled_at: self.scheduled_at,
+            created_at: self.created_at,
+            finalized_at: None,
+            expires_at: self.expires_at,
+            timeout: new.timeout.map(|timeout| Duration::from_millis(millis(timeout).unsigned_abs())),
+            ephemeral: new.ephemeral,
+            unique_key: unique_key.map(<[u8]>::to_vec),
+            unique_states: unique_key.and(new.unique.as_ref()).map_or(0, crate::Unique::states),
+            args: checked.args.clone(),
+            metadata: checked.metadata.clone(),
+        }
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}

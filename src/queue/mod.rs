@@ -1,0 +1,20 @@
+//! The thought, written once for all databases: what each verb does to the rows.
+//!
+//! Everything here is given a [`Sql`](crate::dialect::Sql), and neither knows nor asks whether that is a connection of
+//! ours or the caller's own transaction.
+
+pub(crate) mod claim;
+pub(crate) mod complete;
+pub(crate) mod due;
+pub(crate) mod insert;
+pub(crate) mod read;
+pub(crate) mod settle;
+mod verbs;
+
+pub use claim::fetch_jobs;
+pub use insert::{Inserted, insert_job, insert_many};
+pub use read::get_job;
+pub use settle::{Failure, Target};
+pub use verbs::{
+    cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job,
+};

@@ -1,0 +1,42 @@
+//! Reading jobs.
+
+use jiff::Timestamp;
+
+use crate::{
+    Error, Job, Result, Session,
+    dialect::{Row, Sql, Statement, Value, statement},
+};
+
+static GET_JOB: Statement = statement!("get_job");
+static FIND_HOLDER: Statement = statement!("find_holder");
+static CURRENT_TIME: Statement = statement!("current_time");
+
+/// The job with this id, if there is one.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub fn get_job(on: impl Session, id: i64) -> Result<Option<Job>> {
+    on.any().once(|sql| by_id(sql, id))
+}
+
+pub(crate) fn by_id(sql: &mut Sql<'_>, id: i64) -> Result<Option<Job>> {
+    one(sql.row(&GET_JOB, &[("id", Value::Int(Some(id)))])?)
+}
+
+/// The job that holds a unique key.
+pub(crate) fn holder(sql: &mut Sql<'_>, unique_key: &[u8]) -> Result<Option<Job>> {
+    one(sql.row(&FIND_HOLDER, &[("unique_key", Value::Bytes(Some(unique_key)))])?)
+}
+
+/// The time by the clock that decides.
+pub(crate) fn current_time(sql: &mut Sql<'_>) -> Result<Timestamp> {
+    if let Some(now) = sql.now() {
+        return Ok(now);
+    }
+    let row = sql.row(&CURRENT_TIME, &[sql.now_param()])?;
+    row.ok_or_else(|| Error::corrupt("the database does not know the time"))?.time()
+}
+
+fn one(row: Option<Row>) -> Result<Option<Job>> {
+    row.map(|mut row| Job::read(&mut row)).transpose()
+}

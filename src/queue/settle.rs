@@ -1,0 +1,353 @@
+//! Settling: how a job's attempt ends, and every other move of a job that exists.
+//!
+//! The rows are read under a lock, what becomes of each is decided here ([`Ending::decide`]), and all are written back
+//! in one statement. The one exception is the most frequent ending, which needs nothing but the claim: see
+//! [`complete`](super::complete).
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::read;
+use crate::{
+    Error, Job, Result, RetryPolicy,
+    clock::after,
+    dialect::{Sql, Statement, Value, statement, time_text},
+    errors,
+    job::AttemptError,
+    state::{Answer, State, Verb},
+};
+
+static LOCK_JOBS: Statement = statement!("lock_jobs");
+static MOVE_JOBS: Statement = statement!("move_jobs");
+static DROP_JOBS: Statement = statement!("drop_jobs");
+
+/// The shortest snooze: a job that put itself off by nothing would spin.
+pub(crate) const MIN_SNOOZE: Duration = Duration::from_millis(100);
+
+/// Which job a verb is about, and by whose right.
+///
+/// Made of a `&Job` it is that very claim of it: the verb acts only while that stands, and answers
+/// [`is_lost_claim`](Error::is_lost_claim) otherwise. Made of an id it is an operator's, and ends any claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    pub(crate) id: i64,
+    pub(crate) claim_seq: Option<i64>,
+}
+
+impl From<&Job> for Target {
+    fn from(job: &Job) -> Target {
+        Target { id: job.id, claim_seq: Some(job.claim_seq) }
+    }
+}
+
+impl From<i64> for Target {
+    fn from(id: i64) -> Target {
+        Target { id, claim_seq: None }
+    }
+}
+
+/// Why an attempt failed, and when the next may begin.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Failure {
+    error: String,
+    trace: String,
+    retry: RetryPolicy,
+}
+
+impl Failure {
+    /// A failure with this text, retried by the default policy. Text that no database can hold is mended, and cut after
+    /// 8 KiB.
+    pub fn new(error: impl Into<String>) -> Self {
+        Failure { error: error.into(), trace: String::new(), retry: RetryPolicy::default() }
+    }
+
+    /// What led to it; cut after 8 KiB. Default: nothing.
+    pub fn trace(mut self, trace: impl Into<String>) -> Self {
+        self.trace = trace.into();
+        self
+    }
+
+    /// When the next attempt may begin. Default: [`RetryPolicy::default`].
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// As an ending of this attempt.
+    pub(crate) fn ending(&self, attempt: u32) -> Ending {
+        Ending::Fail {
+            error: self.error.clone(),
+            trace: self.trace.clone(),
+            delay: self.retry.delay(attempt, &self.error),
+        }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(error: &str) -> Self {
+        Failure::new(error)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Failure::new(error)
+    }
+}
+
+/// What becomes of a job.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    Complete { output: Option<Json> },
+    Fail { error: String, trace: String, delay: Duration },
+    Snooze { delay: Duration },
+    Cancel { reason: Option<String> },
+    Discard { reason: Option<String> },
+    /// To the queue, as if it had not been claimed.
+    GiveBack,
+    Retry { completed_too: bool },
+}
+
+/// One job and what becomes of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Settlement {
+    pub(crate) target: Target,
+    pub(crate) ending: Ending,
+}
+
+/// A job as it is to be written.
+struct Move {
+    from: State,
+    job: Job,
+    errors_changed: bool,
+    metadata_changed: bool,
+    drop_key: bool,
+}
+
+/// Settles jobs; each answer is the job as it now stands, or why that one was refused.
+///
+/// # Errors
+/// When nothing at all was settled.
+pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Vec<Result<Job>>> {
+    sql.prove_open()?;
+    let (found, now) = lock(sql, settlements.iter().map(|settlement| settlement.target.id))?;
+    let mut batch = Vec::new();
+    let mut answers = Vec::with_capacity(settlements.len());
+    for Settlement { target, ending } in settlements {
+        answers.push(match decide(&found, *target, ending, now) {
+            Ok(Some(moved)) => {
+                let job = moved.job.clone();
+                if takes_key(&moved) { take_key(sql, moved, now) } else { batch.push(moved); Ok(job) }
+            }
+            Ok(None) => Ok(found[&target.id].clone()),
+            Err(error) => Err(error),
+        });
+    }
+    write(sql, &batch)?;
+    Ok(answers)
+}
+
+/// Settles one job.
+pub(crate) fn settle_one(sql: &mut Sql<'_>, target: Target, ending: Ending) -> Result<Job> {
+    let answers = settle(sql, &[Settlement { target, ending }])?;
+    answers.into_iter().next().unwrap_or_else(|| Err(Error::not_found(target.id)))
+}
+
+/// Reads jobs so that nobody changes them before this transaction ends; with the time.
+fn lock(sql: &mut Sql<'_>, ids: impl Iterator<Item = i64>) -> Result<(HashMap<i64, Job>, Timestamp)> {
+    let ids = Json::from_iter(ids).to_string();
+    let rows = sql.rows(&LOCK_JOBS, &[("ids", Value::Json(Some(&ids))), sql.now_param()])?;
+    let mut now = Timestamp::UNIX_EPOCH;
+    let mut jobs = HashMap::with_capacity(rows.len());
+    for mut row in rows {
+        let job = Job::read(&mut row)?;
+        now = row.time()?;
+        jobs.insert(job.id, job);
+    }
+    Ok((jobs, now))
+}
+
+/// What is to be written for one job; nothing if it already stands where it should.
+fn decide(found: &HashMap<i64, Job>, target: Target, ending: &Ending, now: Timestamp) -> Result<Option<Move>> {
+    let job = match (found.get(&target.id), target.claim_seq) {
+        (Some(job), Some(seq)) if job.state != State::Running || job.claim_seq != seq => {
+            return Err(Error::lost_claim(target.id));
+        }
+        (None, Some(_)) => return Err(Error::lost_claim(target.id)),
+        (None, None) => return Err(Error::not_found(target.id)),
+        (Some(job), _) => job,
+    };
+    match ending.answer(job.state) {
+        Answer::Move => ending.decide(job.clone(), now).map(Some),
+        Answer::Already => Ok(None),
+        Answer::Refuse => Err(Error::wrong_state(ending.verb(), job.id, job.state)),
+    }
+}
+
+impl Ending {
+    fn verb(&self) -> Verb {
+        match self {
+            Ending::Complete { .. } => Verb::Complete,
+            Ending::Fail { .. } => Verb::Fail,
+            Ending::Snooze { .. } => Verb::Snooze,
+            Ending::Cancel { .. } => Verb::Cancel,
+            Ending::Discard { .. } => Verb::Discard,
+            Ending::GiveBack => Verb::GiveBack,
+            Ending::Retry { .. } => Verb::Retry,
+        }
+    }
+
+    fn answer(&self, state: State) -> Answer {
+        match self {
+            Ending::Retry { completed_too: true } if state == State::Completed => Answer::Move,
+            _ => self.verb().on(state),
+        }
+    }
+
+    /// The job as this ending leaves it.
+    fn decide(&self, before: Job, now: Timestamp) -> Result<Move> {
+        let mut moved = Move::of(before);
+        match self {
+            Ending::Complete { output } => moved.complete(output.as_ref(), now)?,
+            Ending::Fail { error, trace, delay } => moved.fail(error, trace, *delay, now),
+            Ending::Snooze { delay } => moved.snooze(*delay, now),
+            Ending::Cancel { reason } => moved.end(State::Cancelled, reason.as_deref(), now),
+            Ending::Discard { reason } => moved.end(State::Discarded, reason.as_deref(), now),
+            Ending::GiveBack => moved.give_back(now),
+            Ending::Retry { .. } => moved.retry(now),
+        }
+        Ok(moved)
+    }
+}
+
+impl Move {
+    fn of(job: Job) -> Move {
+        Move { from: job.state, job, errors_changed: false, metadata_changed: false, drop_key: false }
+    }
+
+    fn complete(&mut self, output: Option<&Json>, now: Timestamp) -> Result<()> {
+        if let Some(output) = output {
+            let mut metadata = self.job.metadata()?;
+            metadata.insert("output".to_owned(), output.clone());
+            self.job.metadata = crate::json::check_value(Json::Object(metadata), crate::json::MAX_BYTES)
+                .map_err(|problem| crate::new_job::in_field("output", &problem))?;
+            self.metadata_changed = true;
+        }
+        self.finish(State::Completed, now);
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &str, trace: &str, delay: Duration, now: Timestamp) {
+        self.record(error, trace, now);
+        if self.job.attempt >= self.job.max_attempts {
+            self.finish(State::Discarded, now);
+        } else {
+            self.job.state = State::Retryable;
+            self.job.scheduled_at = after(now, delay);
+        }
+    }
+
+    fn snooze(&mut self, delay: Duration, now: Timestamp) {
+        self.job.state = State::Scheduled;
+        self.job.scheduled_at = after(now, delay.max(MIN_SNOOZE));
+        self.job.attempt = self.job.attempt.saturating_sub(1);
+        self.job.snooze_count = self.job.snooze_count.saturating_add(1);
+    }
+
+    fn end(&mut self, state: State, reason: Option<&str>, now: Timestamp) {
+        if let Some(reason) = reason {
+            self.record(reason, "", now);
+        }
+        self.finish(state, now);
+    }
+
+    fn give_back(&mut self, now: Timestamp) {
+        self.job.state = State::Available;
+        self.job.attempt = self.job.attempt.saturating_sub(1);
+        self.job.scheduled_at = now;
+    }
+
+    fn retry(&mut self, now: Timestamp) {
+        self.job.state = State::Available;
+        self.job.scheduled_at = now;
+        self.job.finalized_at = None;
+        if self.job.attempt >= self.job.max_attempts {
+            self.job.max_attempts = self.job.attempt.saturating_add(1);
+        }
+    }
+
+    fn finish(&mut self, state: State, now: Timestamp) {
+        self.job.state = state;
+        self.job.finalized_at = Some(now);
+    }
+
+    fn record(&mut self, error: &str, trace: &str, at: Timestamp) {
+        errors::append(&mut self.job.errors, AttemptError::new(self.job.attempt, at, error, trace));
+        self.errors_changed = true;
+    }
+
+    /// As a row of the statement's array. JSON travels as text: nested, it would be too deep for MariaDB.
+    fn json(&self) -> Json {
+        let job = &self.job;
+        json!({
+            "id": job.id,
+            "from_state": self.from.name(),
+            "claim_seq": job.claim_seq,
+            "state": job.state.name(),
+            "attempt": job.attempt,
+            "max_attempts": job.max_attempts,
+            "snooze_count": job.snooze_count,
+            "scheduled_at": time_text(job.scheduled_at),
+            "finalized_at": job.finalized_at.map(time_text),
+            "errors": self.errors_changed.then(|| json!(job.errors).to_string()),
+            "metadata": self.metadata_changed.then_some(&job.metadata),
+            "drop_key": self.drop_key,
+        })
+    }
+
+    /// Whether the row goes away instead of being written.
+    fn drops(&self) -> bool {
+        self.job.ephemeral && self.job.state == State::Completed
+    }
+}
+
+fn write(sql: &mut Sql<'_>, moves: &[Move]) -> Result<()> {
+    let (dropped, moved): (Vec<_>, Vec<_>) = moves.iter().partition(|moved| moved.drops());
+    if !dropped.is_empty() {
+        let ids = Json::from_iter(dropped.iter().map(|moved| moved.job.id)).to_string();
+        sql.change(&DROP_JOBS, &[("ids", Value::Json(Some(&ids)))])?;
+    }
+    if !moved.is_empty() {
+        let rows = Json::from_iter(moved.iter().map(|moved| moved.json())).to_string();
+        sql.change(&MOVE_JOBS, &[("moves", Value::Json(Some(&rows)))])?;
+    }
+    Ok(())
+}
+
+/// Whether the move takes a unique key that the job does not hold now, and that another may hold.
+fn takes_key(moved: &Move) -> bool {
+    !moved.drops() && moved.job.holds_key_in(moved.job.state) && !moved.job.holds_key_in(moved.from)
+}
+
+/// Writes a move that may collide. A job that leaves `running` must leave it, and is discarded if its place is taken;
+/// any other stays where it is.
+fn take_key(sql: &mut Sql<'_>, mut moved: Move, now: Timestamp) -> Result<Job> {
+    let one = std::slice::from_ref(&moved);
+    match sql.savepoint(|sql| write(sql, one)) {
+        Ok(()) => Ok(moved.job),
+        Err(error) if error.is_unique_conflict() && moved.from == State::Running => {
+            moved.drop_key = true;
+            moved.end(State::Discarded, Some("unique_conflict: another job holds the same unique key"), now);
+            write(sql, std::slice::from_ref(&moved))?;
+            Ok(moved.job)
+        }
+        Err(error) if error.is_unique_conflict() => {
+            let holder = moved.job.unique_key.as_deref().map(|key| read::holder(sql, key)).transpose()?.flatten();
+            Err(Error::unique_conflict(holder.map(|holder| holder.id)).because(error))
+        }
+        Err(error) => Err(error),
+    }
+}

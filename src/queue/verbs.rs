@@ -1,0 +1,101 @@
+//! The verbs for one job that exists. Each is an ending, settled in the caller's transaction or one of its own.
+
+use std::time::Duration;
+
+use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one};
+use crate::{
+    Job, Result, Session,
+    dialect::Sql,
+    new_job::check_span,
+    queue::read,
+};
+
+/// Completes a running job, and answers it as it now stands. The row of an ephemeral job is gone then.
+///
+/// In a handler's own transaction this makes its effects and the completion one: roll back when it answers an error.
+///
+/// # Errors
+/// [`is_lost_claim`](crate::Error::is_lost_claim) for a `&Job` whose claim has ended;
+/// [`is_not_found`](crate::Error::is_not_found) and [`is_wrong_state`](crate::Error::is_wrong_state) for an id.
+/// A job that is completed already stays so, and is answered.
+pub fn complete_job(on: impl Session, target: impl Into<Target>) -> Result<Job> {
+    settle(on, target, Ending::Complete { output: None })
+}
+
+/// Records that a running job's attempt has failed: it becomes retryable, or is discarded after its last attempt.
+///
+/// # Errors
+/// As [`complete_job`]; no state but running will do.
+pub fn fail_job(on: impl Session, target: impl Into<Target>, failure: impl Into<Failure>) -> Result<Job> {
+    let (target, failure) = (target.into(), failure.into());
+    on.any().write(|sql| {
+        let attempt = attempt(sql, target)?;
+        settle_one(sql, target, failure.ending(attempt))
+    })
+}
+
+/// Puts a running job off: it is scheduled again after `delay`, and this attempt does not count.
+///
+/// The shortest delay is 100 ms, which a shorter one becomes; the longest is 10 years.
+///
+/// # Errors
+/// As [`complete_job`]; no state but running will do. [`is_invalid_input`](crate::Error::is_invalid_input) for a longer
+/// delay.
+pub fn snooze_job(on: impl Session, target: impl Into<Target>, delay: Duration) -> Result<Job> {
+    check_span("delay", Some(delay.max(MIN_SNOOZE)), MIN_SNOOZE)?;
+    settle(on, target, Ending::Snooze { delay })
+}
+
+/// Calls a job off that has not come to its end.
+///
+/// If it is running, what its handler does in a transaction of the library's can no longer be committed, and its cancel
+/// token fires within a second, in whichever process it runs.
+///
+/// # Errors
+/// As [`complete_job`]. A job that is cancelled already stays so, and is answered.
+pub fn cancel_job(on: impl Session, target: impl Into<Target>) -> Result<Job> {
+    settle(on, target, Ending::Cancel { reason: None })
+}
+
+/// Gives a job up that has not come to its end.
+///
+/// # Errors
+/// As [`complete_job`]. A job that is discarded already stays so, and is answered.
+pub fn discard_job(on: impl Session, target: impl Into<Target>) -> Result<Job> {
+    settle(on, target, Ending::Discard { reason: None })
+}
+
+/// Makes a job available again, now: one that is retryable, scheduled, discarded or cancelled. If its attempts are used
+/// up, it is given one more.
+///
+/// # Errors
+/// [`is_not_found`](crate::Error::is_not_found); [`is_wrong_state`](crate::Error::is_wrong_state) for one that is running,
+/// pending or completed; [`is_unique_conflict`](crate::Error::is_unique_conflict) if another job has taken its unique
+/// key, and the job then stays as it was. A job that is available already is answered.
+pub fn retry_job(on: impl Session, id: i64) -> Result<Job> {
+    settle(on, id, Ending::Retry { completed_too: false })
+}
+
+/// As [`retry_job`], and runs a completed job once more.
+///
+/// # Errors
+/// As [`retry_job`].
+pub fn retry_completed_job(on: impl Session, id: i64) -> Result<Job> {
+    settle(on, id, Ending::Retry { completed_too: true })
+}
+
+fn settle(on: impl Session, target: impl Into<Target>, ending: Ending) -> Result<Job> {
+    let target = target.into();
+    let session = on.any();
+    let client = session.client();
+    let job = session.write(|sql| settle_one(sql, target, ending.clone()))?;
+    if let Some(client) = client {
+        client.wake().wake_all();
+    }
+    Ok(job)
+}
+
+/// The attempt that is under way: the retry policy asks for it. Whether there is one decides the settlement.
+fn attempt(sql: &mut Sql<'_>, target: Target) -> Result<u32> {
+    Ok(read::by_id(sql, target.id)?.map_or(1, |job| job.attempt))
+}

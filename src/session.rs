@@ -1,0 +1,226 @@
+//! Where a verb runs: its first argument.
+//!
+//! A client, somebody's open transaction, or a plain connection: [`Session`] is the door, [`AnySession`] what is behind
+//! it. Here it is decided who commits and who tries again: in a transaction that the caller opened, nobody but the
+//! caller.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use r2d2::{ManageConnection, PooledConnection};
+
+use crate::{
+    Client, Error, Result,
+    dialect::{Borrowed, Connection, Dialect, Driver, Link, OpenTransaction, Sql},
+};
+
+/// How often a transaction of our own is run before a transient error is given to the caller.
+const TRIES: u32 = 5;
+
+/// Somewhere a verb can run: the first argument of every function of this crate.
+///
+/// - `&Client`: the verb opens a transaction of its own, commits it, and tries again after a deadlock or its like.
+/// - `&mut postgres::Transaction`, `&mut mysql::Transaction`, `&mut rusqlite::Transaction`: the verb takes part in it.
+///   Nothing is tried again, no setting is changed, and what was written counts when the caller commits.
+/// - `&mut postgres::Client`, `&mut mysql::Conn`, `&mut rusqlite::Connection`, and r2d2's pooled connections of them: if
+///   a transaction is open on it, the verb takes part in it; otherwise it opens its own.
+///
+/// Pass `&mut *tx` to use a borrowed `tx` again afterwards. Sealed.
+pub trait Session: sealed::Session {}
+
+impl<S: sealed::Session> Session for S {}
+
+/// A session of any kind: for code that does not want to be generic.
+///
+/// ```no_run
+/// # fn main() -> drip::Result<()> {
+/// # let client = drip::Client::connect("sqlite://app.db")?;
+/// let session = drip::AnySession::new(&client);
+/// # Ok(()) }
+/// ```
+pub struct AnySession<'a> {
+    place: Place<'a>,
+    now: Option<Timestamp>,
+}
+
+enum Place<'a> {
+    Client(&'a Client),
+    Connection(Box<dyn Connection + 'a>),
+    Transaction(Box<dyn Link + 'a>, Dialect),
+}
+
+impl<'a> AnySession<'a> {
+    /// Any session, its kind forgotten.
+    pub fn new(session: impl Session + 'a) -> Self {
+        session.any()
+    }
+
+    /// For tests: the same place, at another time. Every question about time that the verb would put to the database is
+    /// answered with `now`, cut to whole microseconds.
+    #[must_use]
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.now = Some(crate::dialect::truncated(now));
+        self
+    }
+
+    fn transaction(link: impl Link + 'a, dialect: Dialect) -> Self {
+        AnySession { place: Place::Transaction(Box::new(link), dialect), now: None }
+    }
+
+    fn connection(connection: impl Connection + 'a) -> Self {
+        AnySession { place: Place::Connection(Box::new(connection)), now: None }
+    }
+
+    /// A transaction that this crate has opened and will commit.
+    pub(crate) fn open<'t>(transaction: &'a mut OpenTransaction<'_, 't>, dialect: Dialect) -> Self {
+        AnySession { place: Place::Transaction(transaction.link(), dialect), now: None }
+    }
+
+    /// The client, if this session is one.
+    pub(crate) fn client(&self) -> Option<&'a Client> {
+        match self.place {
+            Place::Client(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    /// Runs `work` in a transaction: the caller's, or one of its own which is tried again after a transient error.
+    pub(crate) fn write<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.run(work, true)
+    }
+
+    /// Runs `work`, which is a single statement, without opening a transaction for it.
+    pub(crate) fn once<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.run(work, false)
+    }
+
+    fn run<T>(self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>, transaction: bool) -> Result<T> {
+        let now = self.now;
+        match self.place {
+            Place::Client(client) => {
+                let now = now.or(client.now());
+                retry(|| own(&mut *client.checkout()?, now, transaction, &mut work))
+            }
+            Place::Connection(mut connection) => match connection.in_transaction()? {
+                true => {
+                    let dialect = connection.dialect();
+                    work(&mut Sql::callers(&mut *connection.link(), dialect, now))
+                }
+                false => retry(|| own(&mut *connection, now, transaction, &mut work)),
+            },
+            Place::Transaction(mut link, dialect) => work(&mut Sql::callers(&mut *link, dialect, now)),
+        }
+    }
+}
+
+/// Runs `work` on a connection, in a transaction or as a statement of its own.
+pub(crate) fn own<T>(
+    connection: &mut (dyn Connection + '_),
+    now: Option<Timestamp>,
+    transaction: bool,
+    work: &mut dyn FnMut(&mut Sql<'_>) -> Result<T>,
+) -> Result<T> {
+    let dialect = connection.dialect();
+    let mut answer = None;
+    let mut run = |link: &mut dyn Link| {
+        answer = Some(work(&mut Sql::own(link, dialect, now))?);
+        Ok(())
+    };
+    match transaction {
+        true => connection.transact(&mut |mut tx| run(&mut *tx.link())),
+        false => connection.once(&mut run),
+    }?;
+    answer.ok_or_else(|| Error::corrupt("a transaction was committed without having run"))
+}
+
+/// Tries again, after a pause of growing length, what failed for a reason that passes.
+///
+/// Not after a lost connection: whether a commit that was under way took effect is then unknown, and the caller's to
+/// find out.
+pub(crate) fn retry<T>(mut run: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut pause = Duration::from_millis(2);
+    for _ in 1..TRIES {
+        match run() {
+            Err(error) if error.is_transient() && !error.is_unavailable() => {
+                std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
+                pause *= 4;
+            }
+            other => return other,
+        }
+    }
+    run()
+}
+
+pub(crate) mod sealed {
+    pub trait Session {
+        fn any<'a>(self) -> super::AnySession<'a>
+        where
+            Self: 'a;
+    }
+}
+
+impl sealed::Session for AnySession<'_> {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        self
+    }
+}
+
+impl sealed::Session for &Client {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession { place: Place::Client(self), now: None }
+    }
+}
+
+impl<D: Driver> sealed::Session for &mut D {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession::connection(Borrowed::new(self))
+    }
+}
+
+impl<M: ManageConnection<Connection: Driver>> sealed::Session for &mut PooledConnection<M> {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession::connection(Borrowed::new(&mut **self))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl sealed::Session for &mut postgres::Transaction<'_> {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession::transaction(crate::dialect::postgres::PostgresLink::new(self), Dialect::Postgres)
+    }
+}
+
+#[cfg(feature = "mariadb")]
+impl sealed::Session for &mut mysql::Transaction<'_> {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession::transaction(crate::dialect::mariadb::MariadbLink(self), Dialect::Mariadb)
+    }
+}
+
+#[cfg(feature = "sqlite")]
+impl sealed::Session for &mut rusqlite::Transaction<'_> {
+    fn any<'a>(self) -> AnySession<'a>
+    where
+        Self: 'a,
+    {
+        AnySession::transaction(crate::dialect::sqlite::SqliteLink(self), Dialect::Sqlite)
+    }
+}

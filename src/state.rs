@@ -1,0 +1,188 @@
+//! The state machine of a job: its states, their names and bits, and which verb may move a job from which state.
+//!
+//! This is the only place that knows. The SQL spells states as literals, so that partial indexes match; the tests hold
+//! both against each other.
+//!
+//! ```text
+//!              insert
+//!       ┌────────┼──────────┐
+//!       ▼        ▼          ▼
+//!    pending  scheduled  available ◄──────────────┐ retry, give back
+//!       │ release │ due     │ claim               │
+//!       └────►────┴────►────▼                     │
+//!                        running ── snooze ──► scheduled
+//!            ┌──────────────┼──────────────┬──────────────┐
+//!            ▼ complete     ▼ fail         ▼ fail, last   ▼ cancel
+//!        completed      retryable       discarded      cancelled
+//!                           │ due
+//!                           └──► available
+//! ```
+
+use std::{fmt, str::FromStr};
+
+/// Where a job stands.
+///
+/// `Completed`, `Discarded` and `Cancelled` are final: `finalized_at` is set exactly then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum State {
+    /// Waits for a worker.
+    Available,
+    /// Claimed by a worker.
+    Running,
+    /// Done.
+    Completed,
+    /// Failed, and will be available again at `scheduled_at`.
+    Retryable,
+    /// Given up: its attempts are used up, or somebody discarded it.
+    Discarded,
+    /// Called off.
+    Cancelled,
+    /// Will be available at `scheduled_at`.
+    Scheduled,
+    /// Held until it is released.
+    Pending,
+}
+
+/// What somebody asks of a job that exists; each is a function of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Complete,
+    Fail,
+    Snooze,
+    Cancel,
+    Discard,
+    GiveBack,
+    Retry,
+}
+
+/// What a verb does to a job in a given state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The job moves.
+    Move,
+    /// The job already is where the verb would take it: nothing is written.
+    Already,
+    /// The verb has no meaning here.
+    Refuse,
+}
+
+impl State {
+    /// All states, in the order of their bits.
+    pub const ALL: [State; 8] = [
+        State::Available,
+        State::Running,
+        State::Completed,
+        State::Retryable,
+        State::Discarded,
+        State::Cancelled,
+        State::Scheduled,
+        State::Pending,
+    ];
+
+    /// The name in the database's `state` column.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Available => "available",
+            State::Running => "running",
+            State::Completed => "completed",
+            State::Retryable => "retryable",
+            State::Discarded => "discarded",
+            State::Cancelled => "cancelled",
+            State::Scheduled => "scheduled",
+            State::Pending => "pending",
+        }
+    }
+
+    /// Whether a job in this state has come to its end.
+    pub const fn is_final(self) -> bool {
+        matches!(self, State::Completed | State::Discarded | State::Cancelled)
+    }
+
+    /// The state's bit in the `unique_states` column.
+    pub(crate) const fn bit(self) -> i16 {
+        1 << (self as i16)
+    }
+}
+
+impl Verb {
+    /// What this verb does to a job in `state`: the state × verb matrix.
+    pub(crate) fn on(self, state: State) -> Answer {
+        use State::*;
+        match (self, state) {
+            (Verb::Complete, Running) => Answer::Move,
+            (Verb::Complete, Completed) => Answer::Already,
+            (Verb::Fail | Verb::Snooze | Verb::GiveBack, Running) => Answer::Move,
+            (Verb::Cancel, Cancelled) | (Verb::Discard, Discarded) => Answer::Already,
+            (Verb::Cancel | Verb::Discard, state) if !state.is_final() => Answer::Move,
+            (Verb::Retry, Retryable | Discarded | Cancelled | Scheduled) => Answer::Move,
+            (Verb::Retry, Available) => Answer::Already,
+            _ => Answer::Refuse,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Verb::Complete => "complete",
+            Verb::Fail => "fail",
+            Verb::Snooze => "snooze",
+            Verb::Cancel => "cancel",
+            Verb::Discard => "discard",
+            Verb::GiveBack => "give back",
+            Verb::Retry => "retry",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for State {
+    type Err = crate::Error;
+
+    /// Reads a state's name, as the database's `state` column has it.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        State::ALL
+            .into_iter()
+            .find(|state| state.name() == name)
+            .ok_or_else(|| crate::Error::invalid("state", format!("{name:?} is not a state of a job")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_bits_are_distinct_and_names_read_back() {
+        let mut bits = 0;
+        for state in State::ALL {
+            assert_eq!(bits & state.bit(), 0);
+            bits |= state.bit();
+            assert_eq!(state.name().parse::<State>().unwrap(), state);
+        }
+        assert_eq!(bits, 0xFF);
+    }
+
+    #[test]
+    fn no_verb_but_retry_moves_a_final_job() {
+        for verb in [Verb::Complete, Verb::Fail, Verb::Snooze, Verb::Cancel, Verb::Discard] {
+            for state in State::ALL.into_iter().filter(|s| s.is_final()) {
+                assert_ne!(verb.on(state), Answer::Move, "{} of {state}", verb.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_sql_of_every_dialect_spells_the_bits_of_the_states() {
+        for (dialect, sql) in crate::dialect::first_migrations() {
+            for (bit, state) in State::ALL.into_iter().enumerate() {
+                let spelled = format!("WHEN '{}' THEN {bit}", state.name());
+                assert!(sql.contains(&spelled), "{dialect:?} lacks {spelled}");
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The conformance suite: written once, run on every database, in the library's own transactions and in a caller's.
+//!
+//! `tests/run` starts the servers; without it the first test that needs one starts them itself.
+
+#[macro_use]
+mod support;
+
+mod insert; // a job comes to be exactly if its transaction commits

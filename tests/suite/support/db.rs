@@ -1,0 +1,194 @@
+//! A database of one test.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use drip::{AnySession, Client, Clock, Dialect, Job, Result};
+use mysql::prelude::Queryable;
+
+use super::servers::servers;
+
+/// Where the verbs of a test run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Through the client: the library opens and commits.
+    Own,
+    /// In a transaction that the test opens with the driver and commits.
+    Callers,
+}
+
+/// An empty, migrated database, removed when the test ends.
+pub struct Db {
+    pub client: Client,
+    /// Moves only when the test moves it.
+    pub clock: Clock,
+    pub url: String,
+    pub dialect: Dialect,
+    place: Place,
+    home: Home,
+}
+
+enum Home {
+    Server { admin: String, database: String },
+    Directory(PathBuf),
+}
+
+/// When the clock of every test starts.
+pub const START: &str = "2030-01-01T00:00:00Z";
+
+impl Db {
+    /// Runs a test, or says loudly that it is skipped.
+    pub fn run(dialect: Dialect, place: Place, test: fn(&Db)) {
+        let Some(home) = Home::new(dialect) else { return skip(dialect) };
+        let url = home.url();
+        let clock = Clock::at(START.parse().unwrap());
+        let client = Client::builder().clock(clock.clone()).connect(&url).unwrap();
+        client.migrate().unwrap();
+        test(&Db { client, clock, url, dialect, place, home });
+    }
+
+    /// Runs a verb where this test wants it to run; in a caller's transaction it is committed if the verb succeeds.
+    ///
+    /// ```ignore
+    /// let job = db.on(|on| insert_job(on, job))?;
+    /// ```
+    pub fn on<T>(&self, verb: impl FnOnce(AnySession<'_>) -> Result<T>) -> Result<T> {
+        if self.place == Place::Own {
+            return verb(AnySession::new(&self.client));
+        }
+        let now = self.clock.now();
+        match self.dialect {
+            Dialect::Postgres => {
+                let mut client = self.postgres();
+                let mut tx = client.transaction()?;
+                let answer = verb(AnySession::new(&mut tx).at(now))?;
+                tx.commit()?;
+                Ok(answer)
+            }
+            Dialect::Mariadb => {
+                let mut conn = self.mariadb();
+                let mut tx = conn.start_transaction(mysql::TxOpts::default())?;
+                let answer = verb(AnySession::new(&mut tx).at(now))?;
+                tx.commit()?;
+                Ok(answer)
+            }
+            Dialect::Sqlite => {
+                let mut conn = self.sqlite();
+                let mut tx = conn.transaction()?;
+                let answer = verb(AnySession::new(&mut tx).at(now))?;
+                tx.commit()?;
+                Ok(answer)
+            }
+            other => panic!("{other:?} has no driver here"),
+        }
+    }
+
+    /// A connection of the application's own, as the driver opens it.
+    pub fn postgres(&self) -> postgres::Client {
+        postgres::Client::connect(&self.url, postgres::NoTls).unwrap()
+    }
+
+    /// A connection of the application's own, as the driver opens it.
+    pub fn mariadb(&self) -> mysql::Conn {
+        mysql::Conn::new(self.url.replace("mariadb://", "mysql://").as_str()).unwrap()
+    }
+
+    /// A connection of the application's own, as the driver opens it.
+    pub fn sqlite(&self) -> rusqlite::Connection {
+        let conn = rusqlite::Connection::open(self.url.trim_start_matches("sqlite://")).unwrap();
+        conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+        conn
+    }
+
+    /// Runs plain SQL, as somebody with a console would.
+    pub fn execute(&self, sql: &str) {
+        match self.dialect {
+            Dialect::Postgres => self.postgres().batch_execute(sql).unwrap(),
+            Dialect::Mariadb => self.mariadb().query_drop(sql).unwrap(),
+            _ => self.sqlite().execute_batch(sql).unwrap(),
+        }
+    }
+
+    /// The number in the first column of the first row.
+    pub fn number(&self, sql: &str) -> i64 {
+        match self.dialect {
+            Dialect::Postgres => self.postgres().query_one(sql, &[]).unwrap().get(0),
+            Dialect::Mariadb => self.mariadb().query_first(sql).unwrap().unwrap(),
+            _ => self.sqlite().query_row(sql, [], |row| row.get(0)).unwrap(),
+        }
+    }
+
+    /// How many jobs there are.
+    pub fn jobs(&self) -> i64 {
+        self.number("SELECT count(*) FROM drip_job")
+    }
+
+    /// The job as it now stands.
+    pub fn job(&self, id: i64) -> Job {
+        drip::get_job(&self.client, id).unwrap().unwrap_or_else(|| panic!("job {id} is gone"))
+    }
+}
+
+impl Home {
+    fn new(dialect: Dialect) -> Option<Home> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("drip_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let admin = match dialect {
+            Dialect::Postgres => servers().postgres.clone()?,
+            Dialect::Mariadb => servers().mariadb.clone()?,
+            _ => {
+                let directory = std::env::temp_dir().join(name);
+                std::fs::create_dir_all(&directory).unwrap();
+                return Some(Home::Directory(directory));
+            }
+        };
+        administer(&admin, &format!("CREATE DATABASE {name}"));
+        Some(Home::Server { admin, database: name })
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Home::Directory(directory) => format!("sqlite://{}/jobs.db", directory.display()),
+            Home::Server { admin, database } => {
+                let (server, _) = admin.rsplit_once('/').expect("a URL names a database");
+                let query = admin.split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
+                format!("{server}/{database}{query}")
+            }
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        match self {
+            Home::Directory(directory) => drop(std::fs::remove_dir_all(directory)),
+            Home::Server { admin, database } if admin.starts_with("postgres") => {
+                administer(admin, &format!("DROP DATABASE {database} WITH (FORCE)"));
+            }
+            Home::Server { admin, database } => administer(admin, &format!("DROP DATABASE {database}")),
+        }
+    }
+}
+
+fn administer(admin: &str, sql: &str) {
+    if admin.starts_with("postgres") {
+        postgres::Client::connect(admin, postgres::NoTls).unwrap().batch_execute(sql).unwrap();
+    } else {
+        mysql::Conn::new(admin.replace("mariadb://", "mysql://").as_str()).unwrap().query_drop(sql).unwrap();
+    }
+}
+
+/// Says once a database that its tests are skipped; where that must not be, fails.
+fn skip(dialect: Dialect) {
+    static SAID: Mutex<Option<HashSet<Dialect>>> = Mutex::new(None);
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{dialect:?} cannot be had, and CI=true");
+    if SAID.lock().unwrap().get_or_insert_default().insert(dialect) {
+        eprintln!("*** {dialect:?} NOT FOUND: its tests are SKIPPED ***");
+    }
+}

@@ -1,0 +1,8 @@
+//! What every test is given: an empty, migrated database of one kind, and a place to run the verbs.
+
+#[macro_use]
+mod stamp;
+mod db;
+pub mod servers;
+
+pub use db::{Db, Place};
