@@ -36,6 +36,7 @@ enum Kind {
     Unsupported(String),
     Corrupt(String),
     Database,
+    Other,
 }
 
 impl Error {
@@ -97,6 +98,11 @@ impl Error {
             Kind::UniqueConflict { id } => id,
             _ => None,
         }
+    }
+
+    /// Wraps an error of the application's own, for closures that answer this type.
+    pub fn other(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Error::from(Kind::Other).because(source)
     }
 
     pub(crate) fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
@@ -188,6 +194,7 @@ impl fmt::Display for Error {
             Kind::Transient(hint) | Kind::Unavailable(hint) => f.write_str(hint),
             Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),
             Kind::Database => f.write_str("the database refused a statement"),
+            Kind::Other => return self.0.source.as_ref().map_or(Ok(()), |source| source.fmt(f)),
         }?;
         match &self.0.source {
             Some(source) => write!(f, ": {source}"),

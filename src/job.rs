@@ -5,11 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    Error, Result,
-    dialect::Row,
-    state::State,
-};
+use crate::{Error, Result, dialect::Row, state::State};
 
 /// A job as it was when it was read.
 ///
@@ -117,11 +113,6 @@ impl Job {
     /// Whether the unique key is held while the job is in `state`.
     pub(crate) fn holds_key_in(&self, state: State) -> bool {
         self.unique_key.is_some() && self.unique_states & state.bit() != 0
-    }
-
-    /// Whether a move to `state` takes the unique key that the job does not hold now, and which another may hold.
-    pub(crate) fn takes_key_in(&self, state: State) -> bool {
-        self.holds_key_in(state) && !self.holds_key_in(self.state)
     }
 
     /// Reads the columns that `{job}` names.

@@ -20,6 +20,7 @@ mod session;
 mod state;
 mod unique;
 mod wake;
+mod worker;
 
 pub use client::{Client, ClientBuilder};
 pub use clock::Clock;
@@ -37,3 +38,6 @@ pub use retry::RetryPolicy;
 pub use session::{AnySession, Session};
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
+pub use worker::{
+    CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Outcome, Queue, Report, Running, Worked, Worker,
+};

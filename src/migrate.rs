@@ -4,7 +4,7 @@
 //! there each statement can be run again, and a step that was cut short is simply begun anew.
 
 use crate::{
-    Client, Dialect, Error, Result,
+    Client, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},
     session::own,
 };
@@ -166,6 +166,7 @@ fn statements(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dialect;
 
     #[test]
     fn steps_are_numbered_without_gaps() {

@@ -48,7 +48,9 @@ impl Notifier {
             *announcer = connect().ok().and_then(Announcer::start);
         }
         let Some(Announcer { queues: Some(sender), .. }) = &*announcer else { return };
-        let gone = queues.map(|queue| sender.try_send(queue.to_owned())).any(|sent| matches!(sent, Err(TrySendError::Disconnected(_))));
+        let gone = queues
+            .map(|queue| sender.try_send(queue.to_owned()))
+            .any(|sent| matches!(sent, Err(TrySendError::Disconnected(_))));
         if gone {
             // Its connection broke; the next announcement opens another.
             *announcer = None;

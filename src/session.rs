@@ -11,7 +11,7 @@ use r2d2::{ManageConnection, PooledConnection};
 
 use crate::{
     Client, Error, Result,
-    dialect::{Borrowed, Connection, Dialect, Driver, Link, OpenTransaction, Sql},
+    dialect::{Borrowed, Connection, Dialect, Driver, Link, Sql},
 };
 
 /// How often a transaction of our own is run before a transient error is given to the caller.
@@ -69,11 +69,6 @@ impl<'a> AnySession<'a> {
 
     fn connection(connection: impl Connection + 'a) -> Self {
         AnySession { place: Place::Connection(Box::new(connection)), now: None }
-    }
-
-    /// A transaction that this crate has opened and will commit.
-    pub(crate) fn open<'t>(transaction: &'a mut OpenTransaction<'_, 't>, dialect: Dialect) -> Self {
-        AnySession { place: Place::Transaction(transaction.link(), dialect), now: None }
     }
 
     /// The client, if this session is one.

@@ -204,7 +204,10 @@ mod tests {
     fn what_counts_and_what_does_not() {
         let key = |unique: &Unique, kind, queue, args| unique.key(kind, queue, args, at("2026-01-01T00:00:00Z"));
         let all = Unique::new().by_args();
-        assert_eq!(key(&all, "k", "q", r#"{"a":1,"b":{"c":2,"d":3}}"#), key(&all, "k", "r", r#"{"b":{"d":3,"c":2},"a":1}"#));
+        assert_eq!(
+            key(&all, "k", "q", r#"{"a":1,"b":{"c":2,"d":3}}"#),
+            key(&all, "k", "r", r#"{"b":{"d":3,"c":2},"a":1}"#)
+        );
         assert_ne!(key(&all, "k", "q", r#"{"a":1}"#), key(&all, "k", "q", r#"{"a":"1"}"#));
         assert_ne!(key(&all, "k", "q", "{}"), key(&all, "l", "q", "{}"));
         let keys = Unique::new().by_keys(["a"]);

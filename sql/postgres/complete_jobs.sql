@@ -3,4 +3,3 @@ UPDATE drip_job
 SET state = 'completed', finalized_at = COALESCE(:now, statement_timestamp())
 FROM (SELECT (pair ->> 0)::bigint AS id, (pair ->> 1)::bigint AS claim_seq FROM json_array_elements(:claims) AS pair) AS claim
 WHERE drip_job.id = claim.id AND drip_job.state = 'running' AND drip_job.claim_seq = claim.claim_seq
-RETURNING drip_job.id

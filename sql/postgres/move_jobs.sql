@@ -8,4 +8,3 @@ FROM json_to_recordset(:moves) AS m(
     id bigint, from_state text, claim_seq bigint, state text, attempt bigint, max_attempts bigint, snooze_count bigint,
     scheduled_at timestamptz, finalized_at timestamptz, errors text, metadata text, drop_key boolean)
 WHERE drip_job.id = m.id AND drip_job.state = m.from_state AND drip_job.claim_seq = m.claim_seq
-RETURNING drip_job.id

@@ -15,4 +15,3 @@ SET state = 'available'
 WHERE id = ANY (ARRAY(
     SELECT min(id) FROM due GROUP BY CASE WHEN unique_states & 1 = 1 THEN unique_key END,
                                      CASE WHEN unique_states & 1 = 1 AND unique_key IS NOT NULL THEN 0 ELSE id END))
-RETURNING id

@@ -4,4 +4,3 @@ SET state = CASE WHEN state = 'pending' THEN 'pending' WHEN :scheduled_at > :at 
     priority = :priority, args = :args, metadata = :metadata, tags = :tags, max_attempts = :max_attempts,
     scheduled_at = :scheduled_at, expires_at = :expires_at, timeout_ms = :timeout_ms
 WHERE id = :id AND claim_seq = :claim_seq AND state IN ('available', 'scheduled', 'retryable', 'pending')
-RETURNING {job}

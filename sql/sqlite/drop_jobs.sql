@@ -1,2 +1,2 @@
 -- Removes ephemeral jobs that have completed, read in the same transaction.
-DELETE FROM drip_job WHERE id IN (SELECT value FROM json_each(:ids)) AND ephemeral RETURNING id
+DELETE FROM drip_job WHERE id IN (SELECT value FROM json_each(:ids)) AND ephemeral

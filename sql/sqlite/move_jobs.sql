@@ -9,4 +9,3 @@ SET state = m.value ->> '$.state', attempt = m.value ->> '$.attempt', max_attemp
 FROM json_each(:moves) AS m
 WHERE drip_job.id = m.value ->> '$.id' AND drip_job.state = m.value ->> '$.from_state'
   AND drip_job.claim_seq = m.value ->> '$.claim_seq'
-RETURNING drip_job.id

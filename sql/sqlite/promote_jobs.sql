@@ -13,4 +13,3 @@ WHERE id IN (
           LIMIT :limit)
     GROUP BY CASE WHEN unique_states & 1 = 1 THEN unique_key END,
              CASE WHEN unique_states & 1 = 1 AND unique_key IS NOT NULL THEN 0 ELSE id END)
-RETURNING id

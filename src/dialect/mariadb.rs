@@ -177,8 +177,12 @@ pub(crate) fn classify(error: mysql::Error) -> Error {
 fn classify_code(code: u16, message: &str) -> Option<Error> {
     match code {
         1213 => Some(Error::transient("deadlock: the whole transaction was rolled back; run it again")),
-        1205 => Some(Error::transient("another transaction held a lock for too long; roll back and run the transaction again")),
-        1020 => Some(Error::transient("a row has changed since this transaction's snapshot; run the whole transaction again")),
+        1205 => Some(Error::transient(
+            "another transaction held a lock for too long; roll back and run the transaction again",
+        )),
+        1020 => Some(Error::transient(
+            "a row has changed since this transaction's snapshot; run the whole transaction again",
+        )),
         1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
         1040 | 1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1203 | 1226 | 1927 => {
             Some(Error::unavailable("MariaDB ended the connection"))

@@ -19,8 +19,8 @@ pub(crate) use connection::{Connection, Link, Sql, truncated};
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, Text, statement};
-pub use transaction::TransactionBody;
 pub(crate) use transaction::OpenTransaction;
+pub use transaction::TransactionBody;
 pub(crate) use value::{Cell, Row, Value, time_text};
 
 /// A kind of database.

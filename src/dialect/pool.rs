@@ -32,11 +32,7 @@ pub(crate) mod sealed {
         /// Whether the connection is known to be dead.
         fn is_broken(&mut self) -> bool;
 
-        fn once(
-            &mut self,
-            memory: &mut Self::Memory,
-            work: &mut dyn FnMut(&mut dyn Link) -> Result<()>,
-        ) -> Result<()> {
+        fn once(&mut self, memory: &mut Self::Memory, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
             work(&mut *self.link(memory))
         }
 

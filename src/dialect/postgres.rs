@@ -13,7 +13,7 @@ use postgres::{
 };
 
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Text, Value,
+    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
 };
@@ -56,43 +56,48 @@ impl<'a, C: GenericClient> PostgresLink<'a, C> {
         PostgresLink { client, cache: Some(cache) }
     }
 
-    fn run(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<postgres::Row>> {
+    fn prepared(&mut self, statement: &Statement, values: &[&Value<'_>]) -> Result<Option<postgres::Statement>> {
+        let Some(cache) = &mut self.cache else { return Ok(None) };
+        if let Some(prepared) = cache.get(statement.name) {
+            return Ok(Some(prepared.clone()));
+        }
+        let types: Vec<_> = values.iter().map(|value| value.postgres_type()).collect();
         let text = statement.text(Dialect::Postgres);
-        let values = text.bind(params)?;
-        let Some(cache) = &mut self.cache else {
-            let typed: Vec<_> = values.iter().map(|value| (*value as &(dyn ToSql + Sync), value.postgres_type())).collect();
-            return self.client.query_typed(&text.sql, &typed).map_err(classify);
-        };
-        let prepared = match cache.get(statement.name) {
-            Some(prepared) => prepared.clone(),
-            None => prepare(self.client, cache, statement.name, text, &values)?,
-        };
-        let values: Vec<_> = values.iter().map(|value| *value as &(dyn ToSql + Sync)).collect();
-        self.client.query(&prepared, &values).map_err(classify)
+        let prepared = self.client.prepare_typed(&text.sql, &types).map_err(classify)?;
+        cache.insert(statement.name, prepared.clone());
+        Ok(Some(prepared))
     }
 }
 
-fn prepare<C: GenericClient>(
-    client: &mut C,
-    cache: &mut StatementCache,
-    name: &'static str,
-    text: &Text,
-    values: &[&Value<'_>],
-) -> Result<postgres::Statement> {
-    let types: Vec<_> = values.iter().map(|value| value.postgres_type()).collect();
-    let prepared = client.prepare_typed(&text.sql, &types).map_err(classify)?;
-    cache.insert(name, prepared.clone());
-    Ok(prepared)
+/// Parameters for a prepared statement.
+fn plain<'v>(values: &[&'v Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| *value as &(dyn ToSql + Sync)).collect()
+}
+
+/// Parameters for a statement that is sent as text.
+fn typed<'v>(values: &[&'v Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
+    values.iter().map(|value| (*value as &(dyn ToSql + Sync), value.postgres_type())).collect()
 }
 
 impl<C: GenericClient> Link for PostgresLink<'_, C> {
     fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
-        self.run(statement, params)?.iter().map(decode).collect()
+        let text = statement.text(Dialect::Postgres);
+        let values = text.bind(params)?;
+        let found = match self.prepared(statement, &values)? {
+            Some(prepared) => self.client.query(&prepared, &plain(&values)),
+            None => self.client.query_typed(&text.sql, &typed(&values)),
+        };
+        found.map_err(classify)?.iter().map(decode).collect()
     }
 
-    /// Statements that change rows end in `RETURNING`, or select a count.
     fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
-        Ok(self.run(statement, params)?.len() as u64)
+        let text = statement.text(Dialect::Postgres);
+        let values = text.bind(params)?;
+        let changed = match self.prepared(statement, &values)? {
+            Some(prepared) => self.client.execute(&prepared, &plain(&values)),
+            None => self.client.execute_typed(&text.sql, &typed(&values)),
+        };
+        changed.map_err(classify)
     }
 
     fn control(&mut self, sql: &str) -> Result<()> {
@@ -151,9 +156,8 @@ fn since_2000(time: Timestamp) -> [u8; 8] {
 
 fn decode(found: &postgres::Row) -> Result<Row> {
     row((0..found.len()).map(|index| {
-        let cell: Option<Cell> = found.try_get(index).map_err(|error| {
-            undecodable(found.columns()[index].name()).because(error)
-        })?;
+        let cell: Option<Cell> =
+            found.try_get(index).map_err(|error| undecodable(found.columns()[index].name()).because(error))?;
         Ok(cell.unwrap_or(Cell::Null))
     }))
 }
@@ -175,10 +179,8 @@ impl<'a> FromSql<'a> for Cell {
     }
 
     fn accepts(ty: &Type) -> bool {
-        matches!(
-            *ty,
-            Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 | Type::TIMESTAMPTZ | Type::BYTEA | Type::VOID
-        ) || matches!(*ty, Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON)
+        matches!(*ty, Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 | Type::TIMESTAMPTZ | Type::BYTEA | Type::VOID)
+            || matches!(*ty, Type::TEXT | Type::VARCHAR | Type::NAME | Type::JSON)
     }
 }
 
@@ -246,9 +248,9 @@ pub(crate) fn classify(error: postgres::Error) -> Error {
 fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
     match *code {
         SqlState::IN_FAILED_SQL_TRANSACTION => Some(Error::transaction_lost()),
-        SqlState::T_R_SERIALIZATION_FAILURE => {
-            Some(Error::transient("the transaction's isolation level cannot go on beside another; run the whole transaction again"))
-        }
+        SqlState::T_R_SERIALIZATION_FAILURE => Some(Error::transient(
+            "the transaction's isolation level cannot go on beside another; run the whole transaction again",
+        )),
         SqlState::T_R_DEADLOCK_DETECTED => Some(Error::transient("deadlock; run the whole transaction again")),
         SqlState::LOCK_NOT_AVAILABLE => Some(Error::transient("another transaction holds the lock")),
         SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),

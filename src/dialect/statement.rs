@@ -16,21 +16,21 @@ const JOB_COLUMNS: &str = include_str!("../../sql/job_columns.sql");
 const ACTIVE: &str = include_str!("../../sql/active.sql");
 
 /// One statement in its three spellings.
-pub(crate) struct Statement {
+pub struct Statement {
     pub(crate) name: &'static str,
     pub(crate) sources: [&'static str; 3],
     pub(crate) texts: [OnceLock<Text>; 3],
 }
 
 /// A statement as its driver wants it.
-pub(crate) struct Text {
+pub struct Text {
     pub(crate) sql: String,
     /// The parameter behind each placeholder, in order; a name may occur more than once.
     names: Vec<&'static str>,
 }
 
 /// The parameters of one execution.
-pub(crate) type Params<'a> = [(&'static str, Value<'a>)];
+pub type Params<'a> = [(&'static str, Value<'a>)];
 
 /// Declares a statement by the name of its files; one that only some dialects have names those.
 macro_rules! statement {

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// A parameter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     Bool(bool),
     Int(Option<i64>),
     Text(Option<&'a str>),
@@ -20,7 +20,7 @@ pub(crate) enum Value<'a> {
 
 /// A cell of a result.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
+pub enum Cell {
     Null,
     Int(i64),
     Text(String),
@@ -29,7 +29,7 @@ pub(crate) enum Cell {
 }
 
 /// A row of a result, read from left to right.
-pub(crate) struct Row(std::vec::IntoIter<Cell>);
+pub struct Row(std::vec::IntoIter<Cell>);
 
 impl Row {
     pub(crate) fn new(cells: Vec<Cell>) -> Row {

@@ -122,14 +122,17 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
     let Some(first) = wanted.first() else { return Ok(Vec::new()) };
     let all: Vec<_> = wanted.iter().map(|one| json!({"queue": one.queue, "limit": one.limit})).collect();
     let all = serde_json::Value::from(all).to_string();
-    let rows = sql.rows(&CLAIM_JOBS, &[
-        ("wanted", Value::Json(Some(&all))),
-        ("queue", Value::Text(Some(&first.queue))),
-        ("limit", Value::Int(Some(first.limit as i64))),
-        ("kinds", Value::Json(claimant.kinds)),
-        ("worker", Value::Text(Some(claimant.worker))),
-        sql.now_param(),
-    ])?;
+    let rows = sql.rows(
+        &CLAIM_JOBS,
+        &[
+            ("wanted", Value::Json(Some(&all))),
+            ("queue", Value::Text(Some(&first.queue))),
+            ("limit", Value::Int(Some(first.limit as i64))),
+            ("kinds", Value::Json(claimant.kinds)),
+            ("worker", Value::Text(Some(claimant.worker))),
+            sql.now_param(),
+        ],
+    )?;
     rows.into_iter().map(|mut row| Job::read(&mut row)).collect()
 }
 
@@ -144,21 +147,27 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
     }
     let Some(at) = at else { return Ok(picked) };
     let ids = serde_json::Value::from_iter(picked.iter().map(|job| job.id)).to_string();
-    sql.change(&MARK_JOBS, &[
-        ("ids", Value::Json(Some(&ids))),
-        ("at", Value::Time(Some(at))),
-        ("worker", Value::Text(Some(claimant.worker))),
-    ])?;
+    sql.change(
+        &MARK_JOBS,
+        &[
+            ("ids", Value::Json(Some(&ids))),
+            ("at", Value::Time(Some(at))),
+            ("worker", Value::Text(Some(claimant.worker))),
+        ],
+    )?;
     Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
 }
 
 fn pick(sql: &mut Sql<'_>, one: &Wanted, claimant: &Claimant<'_>) -> Result<Vec<Row>> {
-    sql.rows(&PICK_JOBS, &[
-        ("queue", Value::Text(Some(&one.queue))),
-        ("limit", Value::Int(Some(one.limit as i64))),
-        ("kinds", Value::Json(claimant.kinds)),
-        sql.now_param(),
-    ])
+    sql.rows(
+        &PICK_JOBS,
+        &[
+            ("queue", Value::Text(Some(&one.queue))),
+            ("limit", Value::Int(Some(one.limit as i64))),
+            ("kinds", Value::Json(claimant.kinds)),
+            sql.now_param(),
+        ],
+    )
 }
 
 /// A picked job as the marking has left it; its row is locked, so nobody else has changed it meanwhile.

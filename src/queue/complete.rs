@@ -13,13 +13,17 @@ static STANDING_CLAIMS: Statement = statement!("standing_claims");
 
 /// Whether a claimed job can be completed by its claim alone: its row stays, and takes no unique key by being completed.
 pub(crate) fn is_plain(job: &Job) -> bool {
-    !job.ephemeral && (job.unique_key.is_none() || !job.holds_key_in(State::Completed) || job.holds_key_in(State::Running))
+    !job.ephemeral
+        && (job.unique_key.is_none() || !job.holds_key_in(State::Completed) || job.holds_key_in(State::Running))
 }
 
 /// Completes those of these claims that still stand, and answers the ids of the others, sorted.
 ///
 /// A claim that its own handler has completed already counts as completed.
-pub(crate) fn complete<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<i64>> {
+pub(crate) fn complete<'j>(
+    sql: &mut Sql<'_>,
+    jobs: impl ExactSizeIterator<Item = &'j Job> + Clone,
+) -> Result<Vec<i64>> {
     let claims = claims(jobs.clone());
     let count = jobs.len() as u64;
     let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;

@@ -185,12 +185,15 @@ fn insert_chunk(sql: &mut Sql<'_>, jobs: &[Checked], inserted: &mut Vec<Inserted
     let rows: Vec<_> = jobs.iter().enumerate().map(|(n, checked)| json_row(sql, n, checked)).collect();
     let rows = serde_json::Value::from(rows).to_string();
     let notify = sql.is_callers() && jobs.iter().any(|checked| checked.job.notify);
-    let found = sql.rows(&INSERT_JOBS, &[
-        ("jobs", Value::Json(Some(&rows))),
-        ("notify", Value::Bool(notify)),
-        ("callers", Value::Bool(sql.is_callers())),
-        sql.now_param(),
-    ])?;
+    let found = sql.rows(
+        &INSERT_JOBS,
+        &[
+            ("jobs", Value::Json(Some(&rows))),
+            ("notify", Value::Bool(notify)),
+            ("callers", Value::Bool(sql.is_callers())),
+            sql.now_param(),
+        ],
+    )?;
     let mut placed = found.into_iter().map(Placed::read).collect::<Result<Vec<_>>>()?;
     match placed.len() {
         count if count == jobs.len() => {}
@@ -217,27 +220,30 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
     let job = &checked.job;
     let times = Times::of(sql, job);
     let unique_states = unique_key.and(job.unique.as_ref()).map(|unique| unique.states().into());
-    let row = sql.row(&INSERT_JOB, &[
-        ("queue", Value::Text(Some(&job.queue))),
-        ("kind", Value::Text(Some(&job.kind))),
-        ("priority", Value::Int(Some(job.priority.into()))),
-        ("args", Value::Json(Some(&checked.args))),
-        ("metadata", Value::Json(Some(&checked.metadata))),
-        ("tags", Value::Json(Some(&checked.tags))),
-        ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
-        ("scheduled_at", Value::Time(times.scheduled_at)),
-        ("delay_us", Value::Int(times.delay_us)),
-        ("expires_at", Value::Time(times.expires_at)),
-        ("ttl_us", Value::Int(job.ttl.map(micros))),
-        ("timeout_ms", Value::Int(job.timeout.map(millis))),
-        ("ephemeral", Value::Bool(job.ephemeral)),
-        ("pending", Value::Bool(job.pending)),
-        ("unique_key", Value::Bytes(unique_key)),
-        ("unique_states", Value::Int(unique_states)),
-        ("notify", Value::Bool(sql.is_callers() && job.notify)),
-        ("callers", Value::Bool(sql.is_callers())),
-        sql.now_param(),
-    ]);
+    let row = sql.row(
+        &INSERT_JOB,
+        &[
+            ("queue", Value::Text(Some(&job.queue))),
+            ("kind", Value::Text(Some(&job.kind))),
+            ("priority", Value::Int(Some(job.priority.into()))),
+            ("args", Value::Json(Some(&checked.args))),
+            ("metadata", Value::Json(Some(&checked.metadata))),
+            ("tags", Value::Json(Some(&checked.tags))),
+            ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
+            ("scheduled_at", Value::Time(times.scheduled_at)),
+            ("delay_us", Value::Int(times.delay_us)),
+            ("expires_at", Value::Time(times.expires_at)),
+            ("ttl_us", Value::Int(job.ttl.map(micros))),
+            ("timeout_ms", Value::Int(job.timeout.map(millis))),
+            ("ephemeral", Value::Bool(job.ephemeral)),
+            ("pending", Value::Bool(job.pending)),
+            ("unique_key", Value::Bytes(unique_key)),
+            ("unique_states", Value::Int(unique_states)),
+            ("notify", Value::Bool(sql.is_callers() && job.notify)),
+            ("callers", Value::Bool(sql.is_callers())),
+            sql.now_param(),
+        ],
+    );
     match row {
         Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
         Ok(None) => Ok(None),
@@ -272,19 +278,22 @@ fn replace_if_asked(sql: &mut Sql<'_>, holder: Job, checked: &Checked) -> Result
         Due::In(delay) => after(now, delay),
     };
     sql.prove_open()?;
-    sql.change(&REPLACE_JOB, &[
-        ("id", Value::Int(Some(holder.id))),
-        ("claim_seq", Value::Int(Some(holder.claim_seq))),
-        ("at", Value::Time(Some(now))),
-        ("priority", Value::Int(Some(job.priority.into()))),
-        ("args", Value::Json(Some(&checked.args))),
-        ("metadata", Value::Json(Some(&checked.metadata))),
-        ("tags", Value::Json(Some(&checked.tags))),
-        ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
-        ("scheduled_at", Value::Time(Some(scheduled_at))),
-        ("expires_at", Value::Time(job.ttl.map(|ttl| after(now, ttl)))),
-        ("timeout_ms", Value::Int(job.timeout.map(millis))),
-    ])?;
+    sql.change(
+        &REPLACE_JOB,
+        &[
+            ("id", Value::Int(Some(holder.id))),
+            ("claim_seq", Value::Int(Some(holder.claim_seq))),
+            ("at", Value::Time(Some(now))),
+            ("priority", Value::Int(Some(job.priority.into()))),
+            ("args", Value::Json(Some(&checked.args))),
+            ("metadata", Value::Json(Some(&checked.metadata))),
+            ("tags", Value::Json(Some(&checked.tags))),
+            ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
+            ("scheduled_at", Value::Time(Some(scheduled_at))),
+            ("expires_at", Value::Time(job.ttl.map(|ttl| after(now, ttl)))),
+            ("timeout_ms", Value::Int(job.timeout.map(millis))),
+        ],
+    )?;
     // As it is now: replaced, or, if a worker was faster, running.
     Ok(read::by_id(sql, holder.id)?.unwrap_or(holder))
 }

@@ -15,6 +15,4 @@ pub use claim::fetch_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
 pub use read::get_job;
 pub use settle::{Failure, Target};
-pub use verbs::{
-    cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job,
-};
+pub use verbs::{cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job};

@@ -101,14 +101,28 @@ impl From<String> for Failure {
 /// What becomes of a job.
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
-    Complete { output: Option<Json> },
-    Fail { error: String, trace: String, delay: Duration },
-    Snooze { delay: Duration },
-    Cancel { reason: Option<String> },
-    Discard { reason: Option<String> },
+    Complete {
+        output: Option<Json>,
+    },
+    Fail {
+        error: String,
+        trace: String,
+        delay: Duration,
+    },
+    Snooze {
+        delay: Duration,
+    },
+    Cancel {
+        reason: Option<String>,
+    },
+    Discard {
+        reason: Option<String>,
+    },
     /// To the queue, as if it had not been claimed.
     GiveBack,
-    Retry { completed_too: bool },
+    Retry {
+        completed_too: bool,
+    },
 }
 
 /// One job and what becomes of it.
@@ -140,7 +154,12 @@ pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Ve
         answers.push(match decide(&found, *target, ending, now) {
             Ok(Some(moved)) => {
                 let job = moved.job.clone();
-                if takes_key(&moved) { take_key(sql, moved, now) } else { batch.push(moved); Ok(job) }
+                if takes_key(&moved) {
+                    take_key(sql, moved, now)
+                } else {
+                    batch.push(moved);
+                    Ok(job)
+                }
             }
             Ok(None) => Ok(found[&target.id].clone()),
             Err(error) => Err(error),

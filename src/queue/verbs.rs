@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one};
-use crate::{
-    Job, Result, Session,
-    dialect::Sql,
-    new_job::check_span,
-    queue::read,
-};
+use crate::{Job, Result, Session, dialect::Sql, new_job::check_span, queue::read};
 
 /// Completes a running job, and answers it as it now stands. The row of an ephemeral job is gone then.
 ///

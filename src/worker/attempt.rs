@@ -1,0 +1,233 @@
+//! One attempt: call the handler, catch what it throws, and say what becomes of the job.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Claimed, Shared,
+    builder::Settings,
+    context::Context,
+    handler::{Failed, Run},
+    outcome::Outcome,
+    panic::{Panicked, catch},
+    settler::{Finished, Letter},
+    slot::{Occupant, Slot, Stuck},
+};
+use crate::{
+    Client, Error, Event, Job, RetryPolicy,
+    dialect::{OpenTransaction, Sql},
+    event::JobEvent,
+    queue::{
+        complete,
+        settle::{Ending, settle_one},
+    },
+};
+
+/// What a handler has answered, and how.
+pub(super) enum Answer {
+    Answered(Result<Outcome, Failed>),
+    Panicked(Panicked),
+}
+
+/// What has come of an attempt.
+pub(super) enum Verdict {
+    /// Still to be recorded.
+    Open(Ending),
+    /// Recorded, by the handler or in the handler's transaction.
+    Settled(Option<Job>),
+    /// The claim had ended: nothing counts.
+    ClaimLost,
+}
+
+/// Runs a claimed job on this thread. Answers whether the thread is still wanted.
+pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
+    let Claimed { job, queue } = claimed;
+    let started = Instant::now();
+    let context = begin(shared, slot, &job, queue, started);
+    shared.client.events().tell(|| Event::Started(JobEvent::of(&job)));
+    let verdict = match shared.settings.handlers.get(&job.kind) {
+        Some(Run::Plain(handler)) => plain(&shared.settings, &context, handler),
+        Some(Run::Transactional(_, handler)) => transactional(&shared.settings, &context, handler),
+        // Claims name the kinds: this one was changed by hand in between.
+        None => Verdict::Open(Ending::GiveBack),
+    };
+    let left = slot.vacate();
+    finish(shared, job, verdict, started.elapsed(), left.as_ref());
+    match left.and_then(|occupant| occupant.stuck) {
+        // The place was given to another thread when that was started.
+        Some(Stuck::Replaced) => return false,
+        Some(Stuck::Waiting) => shared.health.stuck_thread_returned(),
+        None => {}
+    }
+    shared.budget.free(queue);
+    true
+}
+
+fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, queue: Option<usize>, started: Instant) -> Context {
+    let timeout = shared.settings.timeout(job);
+    let context = Context::new(&shared.client, job.clone(), &shared.id).watched(&shared.watch.0, timeout);
+    let transactional = matches!(shared.settings.handlers.get(&job.kind), Some(Run::Transactional(..)));
+    let cancel = context.cancel().clone();
+    slot.occupy(Occupant { job: job.clone(), queue, cancel, started, transactional, disowned: None, stuck: None });
+    if timeout.is_some() {
+        let _ = shared.watch.0.try_send(());
+    }
+    context
+}
+
+/// Hands on what is still to be recorded, and tells of what need not be, or does not count.
+fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, took: Duration, occupant: Option<&Occupant>) {
+    let disowned = occupant.is_some_and(|occupant| occupant.disowned.is_some());
+    match verdict {
+        Verdict::Open(ending) if !disowned => {
+            // Only a worker that is over no longer receives; what was not recorded is run again.
+            let _ = shared.finished.0.send(Letter::Finished(Finished { job, ending, took, timed_out: false }));
+        }
+        Verdict::Settled(Some(settled)) => tell(&shared.client, event(&settled, took), false),
+        Verdict::Settled(None) => {}
+        Verdict::Open(_) | Verdict::ClaimLost => {
+            shared.client.events().tell(|| Event::ClaimLost(event(&job, took)));
+        }
+    }
+}
+
+fn plain(settings: &Settings, context: &Context, handler: &dyn Fn(&Context) -> Result<Outcome, Failed>) -> Verdict {
+    match catch(|| handler(context)) {
+        Ok(answer) => verdict(settings, context.job(), Answer::Answered(answer)),
+        Err(panicked) => verdict(settings, context.job(), Answer::Panicked(panicked)),
+    }
+}
+
+/// What an answer means for the job.
+pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict {
+    match answer {
+        Answer::Answered(Ok(outcome)) => of_outcome(outcome),
+        Answer::Answered(Err(error)) => {
+            let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
+            let (error, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
+            Verdict::Open(failure(settings, job, error, trace))
+        }
+        Answer::Panicked(Panicked { message, backtrace }) => Verdict::Open(failure(settings, job, message, backtrace)),
+    }
+}
+
+fn failure(settings: &Settings, job: &Job, error: String, trace: String) -> Ending {
+    let policy = settings.retry(&job.kind);
+    let delay = catch(|| policy.delay(job.attempt, &error))
+        .unwrap_or_else(|_| RetryPolicy::default().delay(job.attempt, &error));
+    Ending::Fail { error, trace, delay }
+}
+
+fn of_outcome(outcome: Outcome) -> Verdict {
+    Verdict::Open(match outcome {
+        Outcome::Complete => Ending::Complete { output: None },
+        Outcome::CompleteWith(output) => Ending::Complete { output: Some(output) },
+        Outcome::Snooze(delay) => Ending::Snooze { delay },
+        Outcome::Cancel(reason) => Ending::Cancel { reason: Some(reason) },
+        Outcome::Discard(reason) => Ending::Discard { reason: Some(reason) },
+        Outcome::Settled => return Verdict::Settled(None),
+    })
+}
+
+/// An error's text, and those of its sources.
+fn described(error: &(dyn std::error::Error + 'static)) -> (String, String) {
+    let mut trace = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        trace.push_str(&format!("caused by: {cause}\n"));
+        source = cause.source();
+    }
+    (error.to_string(), trace)
+}
+
+/// Runs a handler inside a transaction which its job's settlement joins.
+fn transactional(
+    settings: &Settings,
+    context: &Context,
+    handler: &dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed>,
+) -> Verdict {
+    let mut verdict = None;
+    let committed = context.client().checkout().and_then(|mut connection| {
+        connection.transact(&mut |mut tx| {
+            let ended = inside(settings, context, handler, &mut tx)?;
+            verdict = Some(ended);
+            // Any error rolls back; which one it was is in the verdict.
+            match verdict {
+                Some(Verdict::Settled(_)) => Ok(()),
+                _ => Err(Error::corrupt("rolled back")),
+            }
+        })
+    });
+    match (verdict, committed) {
+        (Some(Verdict::Settled(job)), Ok(())) => Verdict::Settled(job),
+        (Some(verdict @ (Verdict::Open(_) | Verdict::ClaimLost)), _) => verdict,
+        // The commit failed, or the settlement did. If it took effect all the same, the fence will say so.
+        (_, Err(error)) if error.is_lost_claim() => Verdict::ClaimLost,
+        (_, Err(error)) => self::verdict(settings, context.job(), Answer::Answered(Err(error.into()))),
+        (_, Ok(())) => Verdict::ClaimLost,
+    }
+}
+
+/// Inside the transaction: the handler, then the settlement. Only [`Verdict::Settled`] may be committed.
+fn inside(
+    settings: &Settings,
+    context: &Context,
+    handler: &dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed>,
+    tx: &mut OpenTransaction<'_, '_>,
+) -> crate::Result<Verdict> {
+    let ending = match catch(|| handler(tx, context)) {
+        Ok(answer) => match verdict(settings, context.job(), Answer::Answered(answer)) {
+            Verdict::Open(Ending::Fail { error, trace, delay }) => {
+                return Ok(Verdict::Open(Ending::Fail { error, trace, delay }));
+            }
+            Verdict::Open(ending) => ending,
+            settled => return Ok(settled),
+        },
+        Err(panicked) => return Ok(verdict(settings, context.job(), Answer::Panicked(panicked))),
+    };
+    let dialect = context.client().dialect();
+    let mut link = tx.link();
+    // As a caller's: the handler may have lost the transaction without noticing.
+    settle_claim(&mut Sql::callers(&mut *link, dialect, context.client().now()), context.shared_job(), ending)
+        .map(|job| Verdict::Settled(Some(job)))
+}
+
+/// Settles one claimed job, by the short way where it is open.
+pub(super) fn settle_claim(sql: &mut Sql<'_>, job: &Arc<Job>, ending: Ending) -> crate::Result<Job> {
+    if !matches!(ending, Ending::Complete { output: None }) || !complete::is_plain(job) {
+        return settle_one(sql, (&**job).into(), ending);
+    }
+    sql.prove_open()?;
+    match complete::complete(sql, std::iter::once(&**job))?.is_empty() {
+        true => Ok(Job { state: crate::State::Completed, ..Job::clone(job) }),
+        false => Err(Error::lost_claim(job.id)),
+    }
+}
+
+/// Ends an attempt that has run out of time, whatever its handler is doing.
+pub(super) fn timed_out(settings: &Settings, job: &Job, limit: Duration) -> Ending {
+    let error = format!("timed out after {}", crate::duration::format_duration(limit));
+    failure(settings, job, error, String::new())
+}
+
+/// An event about an attempt that took so long.
+pub(super) fn event(job: &Job, took: Duration) -> JobEvent {
+    let error = job.errors.last().filter(|error| error.attempt == job.attempt).map(|error| error.error.clone());
+    JobEvent { duration: Some(took), error, ..JobEvent::of(job) }
+}
+
+/// Says what has become of a job that is recorded.
+pub(super) fn tell(client: &Client, event: JobEvent, timed_out: bool) {
+    use crate::State::*;
+    client.events().tell(|| match event.state {
+        Completed => Event::Completed(event),
+        Cancelled => Event::Cancelled(event),
+        _ if timed_out => Event::TimedOut(event),
+        Discarded => Event::Discarded(event),
+        Scheduled => Event::Snoozed(event),
+        Available => Event::GivenBack(event),
+        _ => Event::Failed(event),
+    });
+}

@@ -1,0 +1,158 @@
+//! How many jobs a worker may hold: those that its threads run, and a few more that they will run in a moment.
+//!
+//! Jobs that do next to nothing are worth claiming a thousand at a time; slow ones must not be hoarded. So the worker
+//! measures how fast it finishes jobs ([`Pace`]) and claims ahead what that rate will use up in [`HORIZON`].
+
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// How far ahead the worker claims.
+const HORIZON: Duration = Duration::from_millis(30);
+
+/// The most that is claimed ahead. Statements gain little beyond a thousand rows.
+pub(super) const MAX_AHEAD: usize = 2000;
+
+/// What is claimed and not yet finished.
+pub(super) struct Budget {
+    in_flight: AtomicUsize,
+    by_queue: Vec<AtomicUsize>,
+    finished: AtomicU64,
+    /// Rung when a place is free again.
+    freed: (Sender<()>, Receiver<()>),
+}
+
+impl Budget {
+    pub(super) fn new(queues: usize) -> Budget {
+        Budget {
+            in_flight: AtomicUsize::new(0),
+            by_queue: (0..queues).map(|_| AtomicUsize::new(0)).collect(),
+            finished: AtomicU64::new(0),
+            freed: bounded(1),
+        }
+    }
+
+    pub(super) fn take(&self, queue: Option<usize>) {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        if let Some(queue) = queue {
+            self.by_queue[queue].fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A job that was taken is finished, or was given back.
+    pub(super) fn free(&self, queue: Option<usize>) {
+        if let Some(queue) = queue {
+            self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
+        }
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.finished.fetch_add(1, Ordering::Relaxed);
+        let _ = self.freed.0.try_send(());
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(super) fn in_flight_of(&self, queue: usize) -> usize {
+        self.by_queue[queue].load(Ordering::Acquire)
+    }
+
+    pub(super) fn freed(&self) -> &Receiver<()> {
+        &self.freed.1
+    }
+
+    fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Relaxed)
+    }
+}
+
+/// How fast jobs are being finished, and so how many to claim ahead.
+pub(super) struct Pace {
+    concurrency: usize,
+    /// Jobs a second, smoothed.
+    rate: f64,
+    ahead: usize,
+    since: Instant,
+    finished: u64,
+}
+
+impl Pace {
+    pub(super) fn new(concurrency: usize) -> Pace {
+        Pace { concurrency, rate: 0.0, ahead: 0, since: Instant::now(), finished: 0 }
+    }
+
+    /// Jobs have been handed to the threads: from here on it is their pace that counts.
+    pub(super) fn start(&mut self, budget: &Budget) {
+        self.since = Instant::now();
+        self.finished = budget.finished();
+    }
+
+    /// How many more may be claimed now; 0 while enough are `waiting` for a thread.
+    pub(super) fn room(&mut self, budget: &Budget, waiting: usize) -> usize {
+        self.measure(budget.finished(), self.since.elapsed());
+        if waiting > self.ahead / 2 {
+            return 0;
+        }
+        (self.concurrency + self.ahead).saturating_sub(budget.in_flight())
+    }
+
+    /// Claimed ahead at a pace that has not held: these should be given back.
+    pub(super) fn excess(&self, waiting: usize) -> usize {
+        waiting.saturating_sub(self.ahead.max(self.concurrency))
+    }
+
+    fn measure(&mut self, finished: u64, elapsed: Duration) {
+        // Shorter spans say more about the scheduler than about the jobs.
+        if elapsed < Duration::from_micros(200) {
+            return;
+        }
+        let sample = finished.saturating_sub(self.finished) as f64 / elapsed.as_secs_f64();
+        self.rate = (self.rate + sample) / 2.0;
+        let wanted = (self.rate * HORIZON.as_secs_f64()) as usize;
+        // Step by step, so that one lucky moment does not fetch thousands.
+        self.ahead = wanted.min(self.ahead * 4 + self.concurrency).min(MAX_AHEAD);
+        self.since += elapsed;
+        self.finished = finished;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace_after(jobs_a_second: f64, rounds: u32) -> Pace {
+        let mut pace = Pace::new(10);
+        for _ in 0..rounds {
+            let finished = pace.finished + (jobs_a_second / 100.0) as u64;
+            pace.since = Instant::now();
+            pace.measure(finished, Duration::from_millis(10));
+        }
+        pace
+    }
+
+    #[test]
+    fn slow_jobs_are_not_hoarded_and_fast_ones_travel_by_the_thousand() {
+        assert_eq!(pace_after(0.0, 20).ahead, 0);
+        assert!(pace_after(100.0, 20).ahead <= 3);
+        assert!(pace_after(1_000_000.0, 20).ahead == MAX_AHEAD);
+    }
+
+    #[test]
+    fn one_lucky_moment_does_not_fetch_thousands() {
+        assert!(pace_after(1_000_000.0, 1).ahead <= 10);
+    }
+
+    #[test]
+    fn places_come_back() {
+        let budget = Budget::new(1);
+        budget.take(Some(0));
+        budget.take(None);
+        assert_eq!((budget.in_flight(), budget.in_flight_of(0)), (2, 1));
+        budget.free(Some(0));
+        assert_eq!((budget.in_flight(), budget.in_flight_of(0)), (1, 0));
+        assert!(budget.freed().try_recv().is_ok());
+    }
+}

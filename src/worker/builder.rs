@@ -1,0 +1,327 @@
+//! A worker before it is started: what it serves, what it runs, and how.
+
+use std::{borrow::Cow, collections::HashMap, collections::HashSet, sync::Arc, time::Duration};
+
+use crossbeam_channel::bounded;
+
+use super::{
+    Shared,
+    budget::{Budget, MAX_AHEAD},
+    handler::{Handler, Handlers, Run, sealed},
+    health::Signs,
+    queues::Queue,
+    running::Running,
+    settler::MAILBOX,
+    slot::Slots,
+    stop::Stop,
+};
+use crate::{Client, Dialect, Error, Job, JobArgs, Result, RetryPolicy, name, new_job::check_span};
+
+/// The most threads of one worker, replacements not counted.
+const MAX_CONCURRENCY: usize = 10_000;
+
+/// A worker: handlers for kinds of jobs, and the queues that it takes them from.
+///
+/// ```no_run
+/// use drip::{Client, Context, HandlerResult, JobArgs, Worker};
+/// use std::time::Duration;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct WelcomeEmail {
+///     user_id: i64,
+/// }
+///
+/// impl JobArgs for WelcomeEmail {
+///     const KIND: &'static str = "welcome_email";
+/// }
+///
+/// # fn main() -> drip::Result<()> {
+/// # let client = Client::connect("sqlite://app.db")?;
+/// let running = Worker::new(&client)
+///     .handle(|_: &Context, email: WelcomeEmail| -> HandlerResult {
+///         println!("Welcome, {}", email.user_id);
+///         Ok(())
+///     })
+///     .concurrency(4)
+///     .start()?;
+/// // …
+/// let report = running.stop(Duration::from_secs(30));
+/// assert!(report.is_clean());
+/// # Ok(()) }
+/// ```
+///
+/// Nothing is checked before [`start`](Worker::start). A worker can be started again, and several times at once: each
+/// start is a worker of its own. The first one of a process puts a panic hook in front of the one that is there, which
+/// notes the backtraces of panicking handlers and passes everything on.
+#[must_use = "a worker does nothing until it is started"]
+pub struct Worker {
+    pub(super) client: Client,
+    pub(super) settings: Settings,
+    pub(super) label: Cow<'static, str>,
+    problem: Option<Problem>,
+}
+
+/// What is wrong with a setting, kept until it is checked.
+struct Problem {
+    field: &'static str,
+    text: String,
+}
+
+/// What is set before the start and then stays.
+#[derive(Default)]
+pub(super) struct Settings {
+    pub(super) handlers: Handlers,
+    pub(super) queues: Vec<Queue>,
+    pub(super) any_queue: bool,
+    pub(super) strict: bool,
+    pub(super) concurrency: usize,
+    pub(super) poll_interval: Duration,
+    pub(super) stuck_after: Duration,
+    pub(super) max_replacements: usize,
+    retry: RetryPolicy,
+    retry_by_kind: HashMap<String, RetryPolicy>,
+    timeout: Option<Duration>,
+    timeout_by_kind: HashMap<String, Duration>,
+}
+
+impl Worker {
+    /// A worker of this client's database, which serves the queue `default` with 10 threads and has no handlers yet.
+    pub fn new(client: &Client) -> Self {
+        Worker {
+            client: client.clone(),
+            settings: Settings {
+                concurrency: 10,
+                poll_interval: Duration::from_secs(1),
+                stuck_after: Duration::from_secs(5),
+                max_replacements: usize::MAX,
+                ..Settings::default()
+            },
+            label: "drip".into(),
+            problem: None,
+        }
+    }
+
+    /// Runs jobs of the payload's kind with this handler, plain or transactional; see [`Handler`].
+    ///
+    /// A payload that cannot be read as the handler's type fails the attempt.
+    pub fn handle<M, H: Handler<M>>(self, handler: H) -> Self
+    where
+        <H as sealed::Handler<M>>::Args: JobArgs,
+    {
+        self.add(<H as sealed::Handler<M>>::Args::KIND.to_owned(), handler.into_run())
+    }
+
+    /// Runs jobs of a kind that has no type of its own: the handler's payload is anything that can be read from JSON, for
+    /// example `serde_json::Value`.
+    pub fn handle_kind<M, H: Handler<M>>(self, kind: impl Into<String>, handler: H) -> Self {
+        self.add(kind.into(), handler.into_run())
+    }
+
+    fn add(mut self, kind: String, run: Run) -> Self {
+        if self.settings.handlers.contains_key(&kind) {
+            self.problem.get_or_insert(Problem { field: "handler", text: format!("the kind {kind:?} has two") });
+        }
+        self.settings.handlers.insert(kind, run);
+        self
+    }
+
+    /// Serves this queue, beside those named before. Default: `default`, if none is named.
+    pub fn queue(mut self, queue: impl Into<Queue>) -> Self {
+        self.settings.queues.push(queue.into());
+        self
+    }
+
+    /// Serves any queue in which there are jobs, with equal shares.
+    pub fn any_queue(mut self) -> Self {
+        self.settings.any_queue = true;
+        self
+    }
+
+    /// Serves the queues strictly in the order in which they were named: while there is a job in the first, none is
+    /// taken from the second. Default: each has a share by its weight, so that none starves.
+    pub fn strict_order(mut self) -> Self {
+        self.settings.strict = true;
+        self
+    }
+
+    /// How many jobs run at a time: threads, from 1 to 10,000. Default: 10.
+    pub fn concurrency(mut self, threads: usize) -> Self {
+        self.settings.concurrency = threads;
+        self
+    }
+
+    /// How often an idle worker asks for jobs that nobody has told it of: from 1 ms to 1 h. Default: 1 s.
+    ///
+    /// On MariaDB, where there is no other way, a worker that has just had work asks more often.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.settings.poll_interval = interval;
+        self
+    }
+
+    /// When failed jobs run again. Default: [`RetryPolicy::default`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.settings.retry = policy;
+        self
+    }
+
+    /// When failed jobs of this kind run again. Default: that of the worker.
+    pub fn retry_for(mut self, kind: impl Into<String>, policy: RetryPolicy) -> Self {
+        self.settings.retry_by_kind.insert(kind.into(), policy);
+        self
+    }
+
+    /// How long an attempt may take, if neither its job nor its kind says so: from 1 ms to 10 years. Default: no limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = Some(timeout);
+        self
+    }
+
+    /// How long an attempt of this kind may take, if its job does not say so. Default: that of the worker.
+    pub fn timeout_for(mut self, kind: impl Into<String>, timeout: Duration) -> Self {
+        self.settings.timeout_by_kind.insert(kind.into(), timeout);
+        self
+    }
+
+    /// A name for people, in front of the worker's id: 1 to 127 bytes. Default: `drip`.
+    pub fn label(mut self, label: impl Into<Cow<'static, str>>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// How long after its time is up, or its claim has ended, a handler counts as stuck. Its thread is then replaced by
+    /// another. Default: 5 s.
+    pub fn stuck_after(mut self, patience: Duration) -> Self {
+        self.settings.stuck_after = patience;
+        self
+    }
+
+    /// How many threads at most are replaced at a time because their handlers are stuck; beyond that the worker has less
+    /// capacity, and says so in its [`Health`](crate::Health). Default: as many as its concurrency.
+    pub fn max_replacements(mut self, threads: usize) -> Self {
+        self.settings.max_replacements = threads;
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// The database need not be there: the worker waits for it.
+    ///
+    /// # Errors
+    /// [`is_invalid_input`](Error::is_invalid_input) for a setting outside its range, a kind or a queue that is named
+    /// twice, no handler, or a transactional handler of another database's driver;
+    /// [`is_unavailable`](Error::is_unavailable) if a thread cannot be started.
+    pub fn start(self) -> Result<Running> {
+        Running::start(Arc::new(self.shared()?))
+    }
+
+    /// Checks everything, and puts together what the threads share.
+    pub(super) fn shared(mut self) -> Result<Shared> {
+        self.check()?;
+        let settings = &mut self.settings;
+        settings.max_replacements = settings.max_replacements.min(settings.concurrency);
+        if settings.queues.is_empty() && !settings.any_queue {
+            settings.queues.push(Queue::new("default"));
+        }
+        let orders = MAX_AHEAD + 4 * settings.concurrency + 16;
+        Ok(Shared {
+            id: format!("{}-{}-{:016x}", self.label, std::process::id(), fastrand::u64(..)).into(),
+            kinds: settings.kinds(),
+            budget: Budget::new(settings.queues.len()),
+            slots: Slots::default(),
+            stop: Stop::new(),
+            orders: bounded(orders),
+            finished: bounded(MAILBOX),
+            watch: bounded(1),
+            health: Signs::new(),
+            runners: super::thread::Runners::default(),
+            settings: Arc::new(self.settings),
+            client: self.client,
+        })
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(problem) = &self.problem {
+            return Err(Error::invalid(problem.field, problem.text.clone()));
+        }
+        let settings = &self.settings;
+        name::check("label", &self.label)?;
+        if !(1..=MAX_CONCURRENCY).contains(&settings.concurrency) {
+            let problem = format!("is {}; from 1 to {MAX_CONCURRENCY} threads", settings.concurrency);
+            return Err(Error::invalid("concurrency", problem));
+        }
+        let poll_range = Duration::from_millis(1)..=Duration::from_secs(3600);
+        if !poll_range.contains(&settings.poll_interval) {
+            let problem = format!("is {:?}; from 1 ms to 1 h", settings.poll_interval);
+            return Err(Error::invalid("poll_interval", problem));
+        }
+        check_span("timeout", settings.timeout, Duration::from_millis(1))?;
+        for timeout in settings.timeout_by_kind.values() {
+            check_span("timeout_for", Some(*timeout), Duration::from_millis(1))?;
+        }
+        check_queues(settings)?;
+        check_handlers(settings, self.client.dialect())
+    }
+}
+
+fn check_queues(settings: &Settings) -> Result<()> {
+    let mut names = HashSet::new();
+    for queue in &settings.queues {
+        name::check("queue", &queue.name)?;
+        if !names.insert(&queue.name) {
+            return Err(Error::invalid("queue", format!("{:?} is named twice", queue.name)));
+        }
+        if queue.limit == Some(0) {
+            return Err(Error::invalid("limit", format!("of the queue {:?} is 0; at least 1", queue.name)));
+        }
+        if !(1..=1000).contains(&queue.weight) {
+            let problem = format!("of the queue {:?} is {}; from 1 to 1000", queue.name, queue.weight);
+            return Err(Error::invalid("weight", problem));
+        }
+    }
+    if settings.any_queue && !names.is_empty() {
+        return Err(Error::invalid("queue", "a worker of any queue names none"));
+    }
+    Ok(())
+}
+
+fn check_handlers(settings: &Settings, dialect: Dialect) -> Result<()> {
+    if settings.handlers.is_empty() {
+        return Err(Error::invalid("handler", "there is none: the worker would run nothing"));
+    }
+    for (kind, run) in &settings.handlers {
+        name::check("kind", kind)?;
+        match run {
+            Run::Transactional(driver, _) if *driver != dialect => {
+                let problem =
+                    format!("of {kind:?} wants a {} transaction, the client is of {}", driver.name(), dialect.name());
+                return Err(Error::invalid("handler", problem));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl Settings {
+    /// How long an attempt at this job may take.
+    pub(super) fn timeout(&self, job: &Job) -> Option<Duration> {
+        job.timeout.or_else(|| self.timeout_by_kind.get(&job.kind).copied()).or(self.timeout)
+    }
+
+    /// The kinds that it handles, as a JSON array.
+    pub(super) fn kinds(&self) -> String {
+        serde_json::Value::from_iter(self.handlers.keys().cloned()).to_string()
+    }
+
+    /// The names of the queues that it serves.
+    pub(super) fn queue_names(&self) -> Vec<String> {
+        match self.queues.is_empty() {
+            true => vec!["default".to_owned()],
+            false => self.queues.iter().map(|queue| queue.name.to_string()).collect(),
+        }
+    }
+
+    pub(super) fn retry(&self, kind: &str) -> &RetryPolicy {
+        self.retry_by_kind.get(kind).unwrap_or(&self.retry)
+    }
+}

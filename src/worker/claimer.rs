@@ -1,0 +1,280 @@
+//! Claims jobs and hands them to the threads: as many as they have places for, and a little ahead.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::select;
+
+use super::{
+    Claimed, Order, Shared,
+    budget::Pace,
+    lifeline::Lifeline,
+    queues::{Claim, shares},
+    signal::Signals,
+};
+use crate::{
+    Event, Job, Result,
+    event::JobEvent,
+    queue::{
+        claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
+        due::{self, next_due, promote_on},
+        settle::{Ending, Settlement, settle},
+    },
+    session::own,
+};
+
+/// How often a worker that finds nothing looks whether it passes over kinds that nobody here handles.
+const UNKNOWN_KINDS_INTERVAL: Duration = Duration::from_secs(10);
+
+struct Claimer {
+    shared: Arc<Shared>,
+    lifeline: Lifeline,
+    signals: Signals,
+    pace: Pace,
+    queues: Vec<Served>,
+    /// Which queue the next odd place goes to.
+    turn: usize,
+    /// When due jobs are to be looked for again.
+    look_for_due: Instant,
+    look_for_unknown: Instant,
+    unknown: HashSet<String>,
+}
+
+/// A queue that the claimer serves.
+struct Served {
+    name: String,
+    weight: u32,
+    limit: usize,
+    /// Whether it may hold more than the last claim brought.
+    hungry: bool,
+}
+
+/// Jobs that no thread had begun.
+#[derive(Debug, Default)]
+pub(super) struct GivenBack {
+    /// How many were given back.
+    pub(super) count: usize,
+    /// Those that could not be, because the database was not there.
+    pub(super) refused: Vec<i64>,
+}
+
+/// Runs until the worker is told to stop; then gives back what no thread has begun.
+pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
+    let mut claimer = Claimer::new(shared);
+    while !shared.stop.is_requested() {
+        if let Err(error) = claimer.step() {
+            shared.health.claiming.store(false, Ordering::Relaxed);
+            claimer.lifeline.lost(&error);
+            claimer.feel_hungry();
+        }
+    }
+    if shared.stop.drains() { GivenBack::default() } else { claimer.give_back(usize::MAX) }
+}
+
+impl Claimer {
+    fn new(shared: &Arc<Shared>) -> Claimer {
+        let served = |queue: &super::Queue| Served {
+            name: queue.name.to_string(),
+            weight: queue.weight,
+            limit: queue.limit.unwrap_or(usize::MAX),
+            hungry: true,
+        };
+        let now = Instant::now();
+        Claimer {
+            lifeline: Lifeline::new(shared),
+            signals: Signals::new(shared),
+            pace: Pace::new(shared.settings.concurrency),
+            queues: shared.settings.queues.iter().map(served).collect(),
+            turn: 0,
+            look_for_due: now,
+            look_for_unknown: now,
+            unknown: HashSet::new(),
+            shared: shared.clone(),
+        }
+    }
+
+    /// One round: promote what is due, then claim, or wait for a reason to.
+    fn step(&mut self) -> Result<()> {
+        if Instant::now() >= self.look_for_due {
+            self.promote()?;
+        }
+        self.return_excess();
+        let room = self.pace.room(&self.shared.budget, self.shared.orders.1.len());
+        let wanted = self.wanted(room);
+        if !wanted.is_empty() {
+            return self.claim(&wanted);
+        }
+        if self.is_hungry() {
+            self.wait_for_room();
+        } else {
+            self.wait_for_jobs()?;
+        }
+        Ok(())
+    }
+
+    /// How many jobs of which queues to claim.
+    fn wanted(&mut self, room: usize) -> Vec<Wanted> {
+        let hungry: Vec<usize> =
+            (0..self.queues.len()).filter(|&i| self.queues[i].hungry && self.room_of(i) > 0).collect();
+        let claim = |&i: &usize| Claim { weight: self.queues[i].weight, room: self.room_of(i) };
+        let mut shares = match self.shared.settings.strict {
+            false => shares(room, &hungry.iter().map(claim).collect::<Vec<_>>(), self.turn),
+            // The first that is hungry takes all it can; the next has its turn when that one has no more.
+            true => hungry.iter().take(1).map(|&i| room.min(self.room_of(i))).collect(),
+        };
+        self.turn = self.turn.wrapping_add(1);
+        shares.resize(hungry.len(), 0);
+        let wanted = hungry.iter().zip(shares).filter(|(_, limit)| *limit > 0);
+        wanted.map(|(&i, limit)| Wanted { queue: self.queues[i].name.clone(), limit }).collect()
+    }
+
+    fn room_of(&self, queue: usize) -> usize {
+        let limit = self.queues[queue].limit;
+        if limit == usize::MAX { limit } else { limit.saturating_sub(self.shared.budget.in_flight_of(queue)) }
+    }
+
+    fn claim(&mut self, wanted: &[Wanted]) -> Result<()> {
+        let shared = self.shared.clone();
+        let claimant = Claimant { worker: &shared.id, kinds: Some(&shared.kinds) };
+        let jobs = self.lifeline.run(|connection, now| claim_on(connection, now, wanted, &claimant))?;
+        shared.health.claiming.store(true, Ordering::Relaxed);
+        for one in wanted {
+            let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
+            self.served(&one.queue).hungry = brought == one.limit;
+        }
+        if !jobs.is_empty() {
+            self.signals.had_work();
+            shared.client.events().tell(|| Event::Claimed { worker: shared.id.to_string(), count: jobs.len() });
+        }
+        self.dispatch(jobs);
+        Ok(())
+    }
+
+    fn served(&mut self, name: &str) -> &mut Served {
+        let index = self.queues.iter().position(|queue| queue.name == name).unwrap_or_default();
+        &mut self.queues[index]
+    }
+
+    fn dispatch(&mut self, jobs: Vec<Job>) {
+        self.pace.start(&self.shared.budget);
+        for job in jobs {
+            let queue = self.queues.iter().position(|queue| queue.limit != usize::MAX && queue.name == job.queue);
+            self.shared.budget.take(queue);
+            // There is room: the budget is smaller than the channel.
+            let _ = self.shared.orders.0.send(Order::Run(Claimed { job: Arc::new(job), queue }));
+        }
+    }
+
+    fn is_hungry(&self) -> bool {
+        self.queues.iter().any(|queue| queue.hungry)
+    }
+
+    fn feel_hungry(&mut self) {
+        self.queues.iter_mut().for_each(|queue| queue.hungry = true);
+    }
+
+    /// There are jobs, but no place for them.
+    fn wait_for_room(&self) {
+        select! {
+            recv(self.shared.budget.freed()) -> _ => {}
+            recv(self.shared.stop.requested()) -> _ => {}
+            default(self.look_for_due.saturating_duration_since(Instant::now())) => {}
+        }
+    }
+
+    /// There is place, but no job for it.
+    fn wait_for_jobs(&mut self) -> Result<()> {
+        self.warn_of_unknown_kinds()?;
+        let shared = self.shared.clone();
+        shared.client.events().tell(|| Event::Idle { worker: shared.id.to_string() });
+        let due = self.look_for_due.saturating_duration_since(Instant::now());
+        self.signals.wait(&shared, &mut self.lifeline, Some(due));
+        if shared.settings.any_queue {
+            self.find_queues()?;
+        }
+        self.feel_hungry();
+        // What woke us may also have been a job for later, or the clock of a test.
+        self.promote()
+    }
+
+    /// Makes due jobs available, and notes when the next ones will be.
+    fn promote(&mut self) -> Result<()> {
+        let mut next = self.lifeline.run(|connection, now| own(connection, now, false, &mut next_due))?;
+        while next.overdue {
+            let promoted = self.lifeline.run(promote_on)?;
+            if promoted > 0 {
+                self.feel_hungry();
+            }
+            next = self.lifeline.run(|connection, now| own(connection, now, false, &mut next_due))?;
+            if promoted < due::BATCH {
+                break;
+            }
+        }
+        let poll_interval = self.shared.settings.poll_interval;
+        // Under a test's clock a due time says nothing about how long to wait.
+        let within = if self.shared.client.now().is_some() { None } else { next.within };
+        self.look_for_due = Instant::now() + within.map_or(poll_interval, |within| within.min(poll_interval));
+        Ok(())
+    }
+
+    /// Serves any queue in which there are jobs.
+    fn find_queues(&mut self) -> Result<()> {
+        let names = self.lifeline.run(|connection, now| own(connection, now, false, &mut ready_queues))?;
+        self.queues =
+            names.into_iter().map(|name| Served { name, weight: 1, limit: usize::MAX, hungry: true }).collect();
+        Ok(())
+    }
+
+    fn warn_of_unknown_kinds(&mut self) -> Result<()> {
+        if Instant::now() < self.look_for_unknown {
+            return Ok(());
+        }
+        self.look_for_unknown = Instant::now() + UNKNOWN_KINDS_INTERVAL;
+        let queues: Vec<String> = self.queues.iter().map(|queue| queue.name.clone()).collect();
+        let shared = self.shared.clone();
+        let found = self.lifeline.run(|connection, now| {
+            own(connection, now, false, &mut |sql| unknown_kinds(sql, &queues, &shared.kinds))
+        })?;
+        for (queue, kind) in found {
+            if self.unknown.insert(kind.clone()) {
+                shared.client.events().tell(|| Event::UnknownKind { worker: shared.id.to_string(), queue, kind });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what was claimed ahead at a pace that has not held.
+    fn return_excess(&mut self) {
+        let excess = self.pace.excess(self.shared.orders.1.len());
+        if excess > 0 {
+            self.give_back(excess);
+        }
+    }
+
+    /// Gives back up to `most` jobs that no thread has begun.
+    fn give_back(&mut self, most: usize) -> GivenBack {
+        let begun = |order| match order {
+            Order::Run(claimed) => Some(claimed),
+            Order::Leave => None,
+        };
+        let claimed: Vec<Claimed> = self.shared.orders.1.try_iter().take(most).filter_map(begun).collect();
+        if claimed.is_empty() {
+            return GivenBack::default();
+        }
+        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
+        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
+        let answers =
+            self.lifeline.run(|connection, now| own(connection, now, true, &mut |sql| settle(sql, &settlements)));
+        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
+        let Ok(answers) = answers else {
+            return GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() };
+        };
+        let given: Vec<Job> = answers.into_iter().flatten().collect();
+        let events = self.shared.client.events();
+        given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
+        GivenBack { count: given.len(), refused: Vec::new() }
+    }
+}

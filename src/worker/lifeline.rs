@@ -1,0 +1,80 @@
+//! A connection that a thread keeps, and gets again when it is lost.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::Shared;
+use crate::{Event, Result, dialect::Connection};
+
+/// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`], each with a jitter of half.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// One thread's connection to the database.
+pub(super) struct Lifeline {
+    shared: Arc<Shared>,
+    connection: Option<Box<dyn Connection>>,
+    pause: Duration,
+}
+
+impl Lifeline {
+    pub(super) fn new(shared: &Arc<Shared>) -> Lifeline {
+        Lifeline { shared: shared.clone(), connection: None, pause: FIRST_PAUSE }
+    }
+
+    /// Runs `work` on the connection, which is opened if there is none. After an error of the connection's it is closed.
+    pub(super) fn run<T>(
+        &mut self,
+        work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
+    ) -> Result<T> {
+        let now = self.shared.client.now();
+        let answer = self.connection().and_then(|connection| work(connection, now));
+        match &answer {
+            Ok(_) => self.is_back(),
+            // Neither a deadlock nor a refusal says anything about the connection; everything else does.
+            Err(error) if error.is_transient() && !error.is_unavailable() => {}
+            Err(_) => self.connection = None,
+        }
+        answer
+    }
+
+    fn connection(&mut self) -> Result<&mut (dyn Connection + 'static)> {
+        if self.connection.is_none() {
+            self.connection = Some(self.shared.client.dedicated()?);
+        }
+        self.connection.as_deref_mut().ok_or_else(|| crate::Error::unavailable("there is no connection"))
+    }
+
+    /// Says that the database is gone (once for all threads of the worker) and waits before the next try, or until the
+    /// worker stops.
+    pub(super) fn lost(&mut self, error: &crate::Error) {
+        let shared = &self.shared;
+        if !shared.health.database_lost.swap(true, Ordering::AcqRel) {
+            shared
+                .client
+                .events()
+                .tell(|| Event::DatabaseLost { worker: shared.id.to_string(), error: error.to_string() });
+        }
+        let pause = self.pause.mul_f64(0.75 + fastrand::f64() / 2.0);
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        let _ = shared.stop.requested().recv_timeout(pause);
+        if shared.stop.is_requested() {
+            // What is still to be settled is tried at a steady beat until the stop is over.
+            let _ = shared.stop.over().recv_timeout(FIRST_PAUSE);
+        }
+    }
+
+    fn is_back(&mut self) {
+        self.pause = FIRST_PAUSE;
+        let shared = &self.shared;
+        if shared.health.database_lost.load(Ordering::Relaxed)
+            && shared.health.database_lost.swap(false, Ordering::AcqRel)
+        {
+            shared.client.events().tell(|| Event::DatabaseBack { worker: shared.id.to_string() });
+        }
+    }
+}

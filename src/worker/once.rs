@@ -1,0 +1,131 @@
+//! One job, run in the caller's thread inside one transaction.
+//!
+//! The job is claimed, run and settled before anything is committed, so nobody ever sees it running: its row is locked
+//! instead, and a crash frees it at once.
+
+use std::sync::Arc;
+
+use super::{
+    Worker,
+    attempt::{self, Answer, Verdict, settle_claim, verdict},
+    builder::Settings,
+    context::Context,
+    handler::Run,
+    panic::catch,
+};
+use crate::{
+    Error, Job, Result,
+    dialect::{OpenTransaction, Sql},
+    queue::{
+        claim::{Claimant, Wanted, claim, ready_queues},
+        due::promote_on,
+        settle::Ending,
+    },
+};
+
+/// What [`Worker::work_once`] has done.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Worked {
+    /// There was no job to run.
+    Nothing,
+    /// This job was run, and its handler answered `Ok`; the job as it now stands.
+    Done(Job),
+    /// This job was run and failed; the job as it now stands, whose last error says why.
+    Failed(Job),
+}
+
+/// Where the handler's writes begin, to be taken back without letting go of the job.
+const SAVEPOINT: &str = "SAVEPOINT drip_work";
+const TAKE_BACK: &str = "ROLLBACK TO SAVEPOINT drip_work";
+
+impl Worker {
+    /// Runs one job in the caller's thread and answers what happened, once it is committed.
+    ///
+    /// Queues are tried strictly in the order in which they were named; of [any queue](Worker::any_queue), by name. A
+    /// transactional handler is given the transaction that all of this happens in; what it wrote is committed together
+    /// with the job's completion, or taken back if it fails.
+    ///
+    /// The row is locked, not marked: no other worker sees the job as running, and if the process dies the job is free
+    /// at once, but nobody counts that. [`cancel_job`](crate::cancel_job) waits until the handler is done, and timeouts
+    /// do not apply. On SQLite the handler holds the one write lock.
+    ///
+    /// # Errors
+    /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. A
+    /// handler's own failure is not an error but [`Worked::Failed`].
+    pub fn work_once(&self) -> Result<Worked> {
+        self.check()?;
+        let mut connection = self.client.checkout()?;
+        promote_on(&mut *connection, self.client.now())?;
+        let mut worked = Worked::Nothing;
+        connection.transact(&mut |mut tx| {
+            if let Some(job) = self.lock_one(&mut tx)? {
+                worked = self.work(&mut tx, Arc::new(job))?;
+            }
+            Ok(())
+        })?;
+        if let Worked::Done(job) | Worked::Failed(job) = &worked {
+            let event = attempt::event(job, std::time::Duration::ZERO);
+            attempt::tell(&self.client, event, false);
+        }
+        Ok(worked)
+    }
+
+    /// Claims the first job there is, in a transaction that is not committed yet.
+    fn lock_one(&self, tx: &mut OpenTransaction<'_, '_>) -> Result<Option<Job>> {
+        let mut link = tx.link();
+        let sql = &mut Sql::own(&mut *link, self.client.dialect(), self.client.now());
+        let queues = match self.settings.any_queue {
+            true => ready_queues(sql)?,
+            false => self.settings.queue_names(),
+        };
+        let kinds = self.settings.kinds();
+        let claimant = Claimant { worker: &self.label, kinds: Some(&kinds) };
+        for queue in queues {
+            let claimed = claim(sql, &[Wanted { queue, limit: 1 }], &claimant)?;
+            if let Some(job) = claimed.into_iter().next() {
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
+    }
+
+    fn work(&self, tx: &mut OpenTransaction<'_, '_>, job: Arc<Job>) -> Result<Worked> {
+        tx.link().control(SAVEPOINT)?;
+        let context = Context::new(&self.client, job.clone(), &self.label.to_string().into());
+        let ending = match call(&self.settings, &context, tx) {
+            Verdict::Open(ending) => ending,
+            Verdict::Settled(_) | Verdict::ClaimLost => return self.settled_by_handler(tx, &job),
+        };
+        let failed = matches!(ending, Ending::Fail { .. });
+        if failed {
+            tx.link().control(TAKE_BACK)?;
+        }
+        let mut link = tx.link();
+        let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
+        let job = settle_claim(sql, &job, ending)?;
+        Ok(if failed { Worked::Failed(job) } else { Worked::Done(job) })
+    }
+
+    /// The handler says that it has settled the job in this transaction; if it has not, nothing is committed.
+    fn settled_by_handler(&self, tx: &mut OpenTransaction<'_, '_>, job: &Job) -> Result<Worked> {
+        let mut link = tx.link();
+        let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
+        match crate::queue::read::by_id(sql, job.id)? {
+            Some(now) if now.state == crate::State::Running => {
+                Err(Error::invalid("outcome", "Settled, but the job is not"))
+            }
+            now => Ok(Worked::Done(now.unwrap_or_else(|| job.clone()))),
+        }
+    }
+}
+
+fn call(settings: &Settings, context: &Context, tx: &mut OpenTransaction<'_, '_>) -> Verdict {
+    let answer = catch(|| match settings.handlers.get(&context.job().kind) {
+        Some(Run::Plain(handler)) => handler(context),
+        Some(Run::Transactional(_, handler)) => handler(tx, context),
+        None => Err("there is no handler for this kind".into()),
+    });
+    let answer = answer.map_or_else(Answer::Panicked, Answer::Answered);
+    verdict(settings, context.job(), answer)
+}

@@ -1,0 +1,72 @@
+//! What a panic leaves to be recorded: its message, and the backtrace that only a panic hook sees.
+
+use std::{
+    any::Any,
+    backtrace::Backtrace,
+    cell::{Cell, RefCell},
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
+
+thread_local! {
+    /// Whether foreign code is running under [`catch`] on this thread.
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+    static BACKTRACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// A panic that was caught.
+#[derive(Debug)]
+pub(super) struct Panicked {
+    pub(super) message: String,
+    pub(super) backtrace: String,
+}
+
+/// Runs foreign code; a panic in it becomes an error.
+pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+    install_hook();
+    let outer = CATCHING.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    CATCHING.set(outer);
+    result.map_err(|payload| Panicked {
+        message: format!("panicked: {}", message(&*payload)),
+        backtrace: BACKTRACE.take().unwrap_or_default(),
+    })
+}
+
+/// Puts a hook in front of the one that is there, once a process. It notes the backtrace of panics under [`catch`] and
+/// leaves everything else, printing included, to the other.
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CATCHING.get() {
+                let place = info.location().map(|at| format!("at {at}\n")).unwrap_or_default();
+                BACKTRACE.set(Some(format!("{place}{}", Backtrace::force_capture())));
+            }
+            before(info);
+        }));
+    });
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "(with something that is not text)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_its_message_and_where_it_was() {
+        let caught = catch(|| panic!("no {}", "way")).unwrap_err();
+        assert_eq!(caught.message, "panicked: no way");
+        assert!(caught.backtrace.contains("panic.rs"), "{}", caught.backtrace);
+        let caught = catch(|| panic::panic_any(7)).unwrap_err();
+        assert!(caught.message.contains("not text"));
+    }
+}

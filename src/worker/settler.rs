@@ -1,0 +1,189 @@
+//! Records how attempts have ended, as many at a time as there are: a thread of its own, so that no handler waits for a
+//! commit.
+//!
+//! When it is idle it writes at once; while it writes, the next batch gathers. There is no timer in between.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{Shared, attempt, lifeline::Lifeline};
+use crate::{
+    Error, Event, Job, Result, State,
+    dialect::Connection,
+    event::JobEvent,
+    queue::{
+        complete,
+        settle::{Ending, Settlement, settle},
+    },
+    session::{own, retry},
+};
+
+/// The most that one transaction settles.
+const MAX_BATCH: usize = 2000;
+
+/// How many letters may wait; beyond that, threads wait with their next job until the database has caught up.
+pub(super) const MAILBOX: usize = 8192;
+
+/// What the settler is sent.
+pub(super) enum Letter {
+    Finished(Finished),
+    /// Nothing more will come.
+    Last,
+}
+
+/// An attempt that has ended and is to be recorded.
+pub(super) struct Finished {
+    pub(super) job: Arc<Job>,
+    pub(super) ending: Ending,
+    pub(super) took: Duration,
+    pub(super) timed_out: bool,
+}
+
+/// What has become of each attempt of a batch, in its order.
+type Answers = Vec<Result<Job>>;
+
+/// Runs until the last letter; answers the ids of jobs that could not be recorded.
+pub(super) fn run(shared: &Arc<Shared>) -> Vec<i64> {
+    let mut lifeline = Lifeline::new(shared);
+    let mut unsettled = Vec::new();
+    loop {
+        let (batch, last) = gather(shared);
+        unsettled.extend(settle_batch(shared, &mut lifeline, batch));
+        if last {
+            return unsettled;
+        }
+    }
+}
+
+/// Waits for a letter and takes all that have come by then.
+fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
+    let mut batch = Vec::new();
+    let Ok(first) = shared.finished.1.recv() else { return (batch, true) };
+    for letter in std::iter::once(first).chain(shared.finished.1.try_iter()) {
+        match letter {
+            Letter::Finished(finished) => batch.push(finished),
+            Letter::Last => return (batch, true),
+        }
+        if batch.len() >= MAX_BATCH {
+            break;
+        }
+    }
+    (batch, false)
+}
+
+/// Records a batch; while the database is away, again and again until the worker's stop is over.
+fn settle_batch(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
+    while !batch.is_empty() {
+        match lifeline.run(|connection, now| retry(|| write(connection, now, &batch))) {
+            Ok(answers) => {
+                shared.health.settling.store(true, Ordering::Relaxed);
+                batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
+                return Vec::new();
+            }
+            Err(error) if !error.is_transient() => return settle_singly(shared, lifeline, batch),
+            Err(error) => {
+                shared.health.settling.store(false, Ordering::Relaxed);
+                lifeline.lost(&error);
+            }
+        }
+        if shared.stop.is_over() {
+            return batch.iter().map(|finished| finished.job.id).collect();
+        }
+    }
+    Vec::new()
+}
+
+/// The engine refuses the batch for a reason that will not pass: one by one the others are recorded, and of the one
+/// that it refuses, that it was.
+fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
+    let mut unsettled = Vec::new();
+    for mut finished in batch {
+        let mut answer = settle_alone(lifeline, &finished);
+        if let Err(error) = answer {
+            finished.ending = unrecordable(&error);
+            answer = settle_alone(lifeline, &finished);
+        }
+        match answer {
+            Ok(job) => tell(shared, &finished, job),
+            Err(error) => {
+                let job = JobEvent { error: Some(error.to_string()), ..JobEvent::of(&finished.job) };
+                shared.client.events().tell(|| Event::Unrecorded(job));
+                unsettled.push(finished.job.id);
+            }
+        }
+    }
+    unsettled
+}
+
+fn settle_alone(lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
+    let batch = std::slice::from_ref(finished);
+    let mut answers = lifeline.run(|connection, now| retry(|| write(connection, now, batch)))?;
+    Ok(answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))))
+}
+
+/// Recording that an attempt has failed cannot fail: a text that is known to be harmless.
+fn unrecordable(error: &Error) -> Ending {
+    let error = format!("the outcome could not be recorded: {error}");
+    Ending::Fail { error, trace: String::new(), delay: Duration::from_secs(60) }
+}
+
+/// One transaction: the plain completions in a statement that reads nothing, then everything else.
+fn write(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, batch: &[Finished]) -> Result<Answers> {
+    own(connection, now, true, &mut |sql| {
+        let plain: Vec<&Job> =
+            batch.iter().filter(|finished| finished.is_plain()).map(|finished| &*finished.job).collect();
+        let lost = if plain.is_empty() { Vec::new() } else { complete::complete(sql, plain.iter().copied())? };
+        let others: Vec<Settlement> =
+            batch.iter().filter(|finished| !finished.is_plain()).map(Finished::settlement).collect();
+        let mut others = if others.is_empty() { Vec::new() } else { settle(sql, &others)? }.into_iter();
+        let answer = |finished: &Finished| match finished.is_plain() {
+            true if lost.binary_search(&finished.job.id).is_ok() => Err(Error::lost_claim(finished.job.id)),
+            true => Ok(completed(&finished.job)),
+            false => others.next().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))),
+        };
+        refused_outputs(batch.iter().map(answer).collect())
+    })
+}
+
+/// An output that cannot be stored is the attempt's failure, which has to be recorded in its place.
+fn refused_outputs(answers: Answers) -> Result<Answers> {
+    match answers.iter().position(|answer| matches!(answer, Err(error) if error.is_invalid_input())) {
+        Some(index) => match answers.into_iter().nth(index) {
+            Some(Err(error)) => Err(error),
+            _ => Err(Error::corrupt("an answer has vanished")),
+        },
+        None => Ok(answers),
+    }
+}
+
+fn completed(job: &Job) -> Job {
+    Job { state: State::Completed, ..job.clone() }
+}
+
+impl Finished {
+    fn is_plain(&self) -> bool {
+        matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
+    }
+
+    fn settlement(&self) -> Settlement {
+        Settlement { target: (&*self.job).into(), ending: self.ending.clone() }
+    }
+}
+
+fn tell(shared: &Shared, finished: &Finished, answer: Result<Job>) {
+    match answer {
+        Ok(job) => attempt::tell(&shared.client, attempt::event(&job, finished.took), finished.timed_out),
+        Err(_) => shared
+            .client
+            .events()
+            .tell(|| Event::ClaimLost(JobEvent { duration: Some(finished.took), ..JobEvent::of(&finished.job) })),
+    }
+    // A job that is to run again later may be due before the next poll.
+    if !matches!(finished.ending, Ending::Complete { .. }) {
+        shared.client.wake().wake_all();
+    }
+}

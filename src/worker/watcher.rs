@@ -1,0 +1,120 @@
+//! Watches what the threads are running: deadlines that pass, claims that end elsewhere, handlers that do not return.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::select;
+
+use super::{
+    Shared, attempt,
+    cancel::CancelReason,
+    lifeline::Lifeline,
+    settler::{Finished, Letter},
+    slot::{Occupant, Stuck},
+};
+use crate::{Event, Job, event::JobEvent, queue::complete, session::own};
+
+/// How often the database is asked which claims still stand. A cancelled job's handler knows within twice that.
+const CLAIMS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs until the worker's stop is over.
+pub(super) fn run(shared: &Arc<Shared>) {
+    let mut lifeline = Lifeline::new(shared);
+    let mut look_at_claims = Instant::now() + CLAIMS_INTERVAL;
+    while !shared.stop.is_over() {
+        let next_deadline = end_overdue(shared);
+        replace_stuck(shared);
+        if Instant::now() >= look_at_claims {
+            cancel_ended(shared, &mut lifeline);
+            look_at_claims = Instant::now() + CLAIMS_INTERVAL;
+        }
+        let next = next_deadline.unwrap_or(look_at_claims).min(look_at_claims);
+        select! {
+            recv(shared.watch.1) -> _ => {}
+            recv(shared.stop.over()) -> _ => {}
+            default(next.saturating_duration_since(Instant::now())) => {}
+        }
+    }
+}
+
+/// Settles attempts whose time is up, and fires their tokens; answers the next deadline.
+fn end_overdue(shared: &Shared) -> Option<Instant> {
+    let now = Instant::now();
+    let mut next: Option<Instant> = None;
+    let mut overdue = Vec::new();
+    shared.slots.for_each(|occupant| match occupant.cancel.deadline() {
+        Some(deadline) if occupant.disowned.is_none() && deadline <= now => {
+            disown(occupant, CancelReason::TimedOut);
+            overdue.push((occupant.job.clone(), occupant.started.elapsed()));
+        }
+        Some(deadline) if occupant.disowned.is_none() => next = Some(next.map_or(deadline, |next| next.min(deadline))),
+        _ => {}
+    });
+    for (job, took) in overdue {
+        let ending = attempt::timed_out(&shared.settings, &job, took);
+        let _ = shared.finished.0.send(Letter::Finished(Finished { job, ending, took, timed_out: true }));
+    }
+    next
+}
+
+/// From now on nothing that the handler answers counts.
+fn disown(occupant: &mut Occupant, reason: CancelReason) {
+    occupant.disowned = Some(Instant::now());
+    occupant.cancel.fire(reason);
+}
+
+/// Asks which of the running claims still stand, and fires the tokens of the others.
+fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
+    let mut running: Vec<Arc<Job>> = Vec::new();
+    shared.slots.for_each(|occupant| {
+        if occupant.disowned.is_none() {
+            running.push(occupant.job.clone());
+        }
+    });
+    if running.is_empty() {
+        return;
+    }
+    // Without an answer all claims are taken to stand; the next round asks again.
+    let ended = lifeline.run(|connection, now| {
+        own(connection, now, false, &mut |sql| complete::ended(sql, running.iter().map(|job| &**job)))
+    });
+    for id in ended.unwrap_or_default() {
+        shared.slots.for_each(|occupant| {
+            let asked = running.iter().any(|job| Arc::ptr_eq(job, &occupant.job));
+            if occupant.job.id == id && asked && occupant.disowned.is_none() {
+                disown(occupant, CancelReason::ClaimEnded);
+            }
+        });
+    }
+}
+
+/// Handlers that have ignored their tokens for long: other threads take their places, as long as they may.
+fn replace_stuck(shared: &Arc<Shared>) {
+    let patience = shared.settings.stuck_after;
+    let mut stuck = Vec::new();
+    shared.slots.for_each(|occupant| {
+        if occupant.stuck.is_none() && occupant.disowned.is_some_and(|since| since.elapsed() >= patience) {
+            let replaced = replace(shared, occupant);
+            occupant.stuck = Some(replaced);
+            stuck.push((JobEvent::of(&occupant.job), replaced == Stuck::Replaced));
+        }
+    });
+    for (job, healthy) in stuck {
+        shared.client.events().tell(|| Event::Stuck { job, healthy });
+    }
+}
+
+fn replace(shared: &Arc<Shared>, occupant: &Occupant) -> Stuck {
+    let health = &shared.health;
+    let may = health.replaced.load(Ordering::Acquire) < shared.settings.max_replacements && !shared.stop.is_requested();
+    if may && shared.runners.start(shared).is_ok() {
+        health.replaced.fetch_add(1, Ordering::AcqRel);
+        shared.budget.free(occupant.queue);
+        Stuck::Replaced
+    } else {
+        health.stuck.fetch_add(1, Ordering::AcqRel);
+        Stuck::Waiting
+    }
+}
