@@ -57,8 +57,8 @@ impl Client {
     /// A client over the application's own r2d2 pool, whose connections are `postgres::Client`, `mysql::Conn` or
     /// `rusqlite::Connection`. No setting of theirs is changed.
     ///
-    /// A running worker keeps two of the pool's connections (three on PostgreSQL) and takes one for each transactional
-    /// handler that is running.
+    /// A running worker keeps three of the pool's connections (four on PostgreSQL), and takes one for each transactional
+    /// handler that is running. On PostgreSQL a client that inserts keeps one more to announce it.
     pub fn from_pool<M: ManageConnection<Connection: Driver>>(pool: Pool<M>) -> Client {
         Client::builder().from_pool(pool)
     }
@@ -115,6 +115,9 @@ impl Client {
             // Any error rolls back; the caller is given the closure's own.
             if failed { Err(Error::corrupt("rolled back")) } else { Ok(()) }
         });
+        if committed.as_ref().is_err_and(Error::is_unavailable) {
+            connection.give_up();
+        }
         match (answer, committed) {
             (Some(Ok(value)), Ok(())) => {
                 self.0.wake.wake_all();

@@ -6,7 +6,7 @@
 use crate::{
     Client, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},
-    session::own,
+    session::{Mode, own},
 };
 
 static APPLIED: Statement = statement!("applied_migrations");
@@ -52,7 +52,7 @@ struct Frame {
     close: &'static str,
     /// Removes the table of versions.
     remove: &'static str,
-    transactional: bool,
+    mode: Mode,
 }
 
 const FRAMES: [Frame; 3] = [
@@ -61,21 +61,21 @@ const FRAMES: [Frame; 3] = [
         open: include_str!("../sql/postgres/migrations/open.sql"),
         close: "",
         remove: include_str!("../sql/postgres/migrations/remove.sql"),
-        transactional: true,
+        mode: Mode::Transaction,
     },
     Frame {
         prepare: "",
         open: include_str!("../sql/mariadb/migrations/open.sql"),
         close: include_str!("../sql/mariadb/migrations/close.sql"),
         remove: include_str!("../sql/mariadb/migrations/remove.sql"),
-        transactional: false,
+        mode: Mode::Statement,
     },
     Frame {
         prepare: include_str!("../sql/sqlite/migrations/prepare.sql"),
         open: include_str!("../sql/sqlite/migrations/open.sql"),
         close: "",
         remove: include_str!("../sql/sqlite/migrations/remove.sql"),
-        transactional: true,
+        mode: Mode::Transaction,
     },
 ];
 
@@ -118,7 +118,7 @@ impl Client {
             control_each(sql, frame.open)?;
             work(sql)
         };
-        let done = own(&mut *connection, self.now(), frame.transactional, &mut framed);
+        let done = own(&mut *connection, self.now(), frame.mode, &mut framed);
         let closed = control(&mut *connection, frame.close);
         done.and(closed)
     }

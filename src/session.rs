@@ -81,38 +81,53 @@ impl<'a> AnySession<'a> {
 
     /// Runs `work` in a transaction: the caller's, or one of its own which is tried again after a transient error.
     pub(crate) fn write<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
-        self.run(work, true)
+        self.run(work, Mode::Transaction)
     }
 
     /// Runs `work`, which is a single statement, without opening a transaction for it.
     pub(crate) fn once<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
-        self.run(work, false)
+        self.run(work, Mode::Statement)
     }
 
-    fn run<T>(self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>, transaction: bool) -> Result<T> {
+    /// Runs `work`, which only reads.
+    pub(crate) fn read<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.run(work, Mode::Read)
+    }
+
+    fn run<T>(self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>, mode: Mode) -> Result<T> {
         let now = self.now;
         match self.place {
             Place::Client(client) => {
                 let now = now.or(client.now());
-                retry(|| own(&mut *client.checkout()?, now, transaction, &mut work))
+                retry(|| own(&mut *client.checkout()?, now, mode, &mut work))
             }
             Place::Connection(mut connection) => match connection.in_transaction()? {
                 true => {
                     let dialect = connection.dialect();
                     work(&mut Sql::callers(&mut *connection.link(), dialect, now))
                 }
-                false => retry(|| own(&mut *connection, now, transaction, &mut work)),
+                false => retry(|| own(&mut *connection, now, mode, &mut work)),
             },
             Place::Transaction(mut link, dialect) => work(&mut Sql::callers(&mut *link, dialect, now)),
         }
     }
 }
 
-/// Runs `work` on a connection, in a transaction or as a statement of its own.
+/// How much of a transaction some work on a connection of our own needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// None, and no lock either.
+    Read,
+    /// One statement, which commits by itself.
+    Statement,
+    Transaction,
+}
+
+/// Runs `work` on a connection of our own.
 pub(crate) fn own<T>(
     connection: &mut (dyn Connection + '_),
     now: Option<Timestamp>,
-    transaction: bool,
+    mode: Mode,
     work: &mut dyn FnMut(&mut Sql<'_>) -> Result<T>,
 ) -> Result<T> {
     let dialect = connection.dialect();
@@ -121,10 +136,15 @@ pub(crate) fn own<T>(
         answer = Some(work(&mut Sql::own(link, dialect, now))?);
         Ok(())
     };
-    match transaction {
-        true => connection.transact(&mut |mut tx| run(&mut *tx.link())),
-        false => connection.once(&mut run),
-    }?;
+    let ran = match mode {
+        Mode::Read => run(&mut *connection.link()),
+        Mode::Statement => connection.once(&mut run),
+        Mode::Transaction => connection.transact(&mut |mut tx| run(&mut *tx.link())),
+    };
+    if ran.as_ref().is_err_and(Error::is_unavailable) {
+        connection.give_up();
+    }
+    ran?;
     answer.ok_or_else(|| Error::corrupt("a transaction was committed without having run"))
 }
 

@@ -31,6 +31,8 @@ pub trait Connection: Send {
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()>;
     /// Whether somebody has opened a transaction on it.
     fn in_transaction(&mut self) -> Result<bool>;
+    /// It has failed: whoever owns it should not use it again.
+    fn give_up(&mut self) {}
     #[cfg(feature = "postgres")]
     fn as_postgres(&mut self) -> Option<&mut ::postgres::Client>;
 }

@@ -147,8 +147,8 @@ impl sealed::Driver for Conn {
         Ok(open == Some(true))
     }
 
-    fn is_broken(&mut self) -> bool {
-        false
+    fn is_alive(&mut self) -> bool {
+        self.ping().is_ok()
     }
 }
 

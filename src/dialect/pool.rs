@@ -1,8 +1,8 @@
-//! Connections of any driver behind one face: borrowed from the caller, taken from a pool, or dedicated to one thread.
+//! Connections of any driver behind one face: borrowed from the caller, taken from a pool, or kept by one thread.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
@@ -29,8 +29,8 @@ pub(crate) mod sealed {
         fn link<'a>(&'a mut self, memory: &'a mut Self::Memory) -> Box<dyn Link + 'a>;
         fn transact(&mut self, memory: &mut Self::Memory, work: &mut TransactionWork<'_>) -> Result<()>;
         fn in_transaction(&mut self) -> Result<bool>;
-        /// Whether the connection is known to be dead.
-        fn is_broken(&mut self) -> bool;
+        /// Whether it answers: one round trip.
+        fn is_alive(&mut self) -> bool;
 
         fn once(&mut self, memory: &mut Self::Memory, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
             work(&mut *self.link(memory))
@@ -47,6 +47,7 @@ pub(crate) mod sealed {
 trait Parts: Send {
     type Driver: Driver;
     fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
+    fn failed(&mut self) {}
 }
 
 impl<P: Parts> Connection for P {
@@ -71,6 +72,10 @@ impl<P: Parts> Connection for P {
 
     fn in_transaction(&mut self) -> Result<bool> {
         sealed::Driver::in_transaction(self.parts().0)
+    }
+
+    fn give_up(&mut self) {
+        self.failed();
     }
 
     #[cfg(feature = "postgres")]
@@ -98,20 +103,45 @@ impl<D: Driver> Parts for Borrowed<'_, D> {
     }
 }
 
-/// A connection outside the pool, for a thread that always needs one.
-struct Dedicated<D: Driver> {
+/// A connection of our own: in our pool, or outside it for a thread that always needs one.
+struct Kept<D: Driver> {
     driver: D,
     memory: D::Memory,
+    failed: bool,
+    used: Instant,
 }
 
-impl<D: Driver> Parts for Dedicated<D> {
-    type Driver = D;
-    fn parts(&mut self) -> (&mut D, &mut D::Memory) {
-        (&mut self.driver, &mut self.memory)
+impl<D: Driver> Kept<D> {
+    fn new(driver: D) -> Self {
+        Kept { driver, memory: D::Memory::default(), failed: false, used: Instant::now() }
     }
 }
 
-/// A connection of a pool; its memory stays with it when it goes back.
+impl<D: Driver> Parts for Kept<D> {
+    type Driver = D;
+    fn parts(&mut self) -> (&mut D, &mut D::Memory) {
+        self.used = Instant::now();
+        (&mut self.driver, &mut self.memory)
+    }
+    fn failed(&mut self) {
+        self.failed = true;
+    }
+}
+
+/// A connection of our own pool.
+struct Lent<D: Driver>(PooledConnection<Manager<D>>);
+
+impl<D: Driver> Parts for Lent<D> {
+    type Driver = D;
+    fn parts(&mut self) -> (&mut D, &mut D::Memory) {
+        self.0.parts()
+    }
+    fn failed(&mut self) {
+        self.0.failed();
+    }
+}
+
+/// A connection of the application's pool; its memory stays with it when it goes back.
 struct Pooled<M: ManageConnection<Connection: Driver>> {
     connection: PooledConnection<M>,
     memory: <M::Connection as sealed::Driver>::Memory,
@@ -216,15 +246,24 @@ impl<D: Driver> Database for OwnPool<D> {
     }
 
     fn checkout(&self) -> Result<Box<dyn Connection>> {
-        let connection = self.pool.get().map_err(|error| self.no_connection(error))?;
-        Ok(Box::new(Pooled::new(connection)))
+        loop {
+            let mut connection = self.pool.get().map_err(|error| self.no_connection(error))?;
+            if connection.used.elapsed() < TRUSTED || connection.driver.is_alive() {
+                return Ok(Box::new(Lent(connection)));
+            }
+            // Back in the pool it is thrown away; there are only so many of them.
+            connection.failed = true;
+        }
     }
 
     fn dedicated(&self) -> Result<Box<dyn Connection>> {
-        let driver = (self.connector.connect)()?;
-        Ok(Box::new(Dedicated { driver, memory: D::Memory::default() }))
+        Ok(Box::new(Kept::new((self.connector.connect)()?)))
     }
 }
+
+/// How long a connection may have been idle and is still believed to be there. Servers and firewalls hang up on idle
+/// ones; asking every time would cost each verb a round trip.
+const TRUSTED: Duration = Duration::from_secs(5);
 
 const NO_CONNECTION: &str =
     "no connection to the database: it cannot be reached, or all connections of the pool are in use";
@@ -233,22 +272,22 @@ const NO_CONNECTION: &str =
 struct Manager<D>(Arc<Connector<D>>);
 
 impl<D: Driver> ManageConnection for Manager<D> {
-    type Connection = D;
+    type Connection = Kept<D>;
     type Error = Error;
 
-    fn connect(&self) -> Result<D> {
-        (self.0.connect)().map_err(|error| {
+    fn connect(&self) -> Result<Kept<D>> {
+        (self.0.connect)().map(Kept::new).map_err(|error| {
             let copy = Error::unavailable(NO_CONNECTION).because(error.to_string());
             *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             copy
         })
     }
 
-    fn is_valid(&self, _: &mut D) -> Result<()> {
+    fn is_valid(&self, _: &mut Kept<D>) -> Result<()> {
         Ok(())
     }
 
-    fn has_broken(&self, connection: &mut D) -> bool {
-        sealed::Driver::is_broken(connection)
+    fn has_broken(&self, connection: &mut Kept<D>) -> bool {
+        connection.failed
     }
 }

@@ -3,7 +3,7 @@
 //! Values are written and read in the binary format by hand: it takes no feature of the driver, and the types of all
 //! parameters are known beforehand, so that a statement which is not cached still takes one round trip.
 
-use std::{collections::HashMap, error::Error as StdError};
+use std::{collections::HashMap, error::Error as StdError, time::Duration};
 
 use jiff::Timestamp;
 use postgres::{
@@ -21,6 +21,9 @@ use crate::{Error, Result};
 
 /// Microseconds from 1970 to 2000, from which PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
+
+/// How long a connection that is asked whether it is there may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a connection of our own is opened.
 pub(crate) fn config(url: &str) -> Result<Config> {
@@ -214,8 +217,8 @@ impl sealed::Driver for Client {
         Ok(row.get::<_, Option<&str>>(0) == Some(&nonce))
     }
 
-    fn is_broken(&mut self) -> bool {
-        self.is_closed()
+    fn is_alive(&mut self) -> bool {
+        self.is_valid(PATIENCE).is_ok()
     }
 
     fn as_postgres(&mut self) -> Option<&mut Client> {

@@ -94,7 +94,7 @@ impl rusqlite::ToSql for Value<'_> {
                 borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))
             }
             Value::Bytes(value) => borrowed(value.map_or(ValueRef::Null, ValueRef::Blob)),
-            Value::Time(value) => Ok(value.map(time_text).into()).map(ToSqlOutput::Owned),
+            Value::Time(value) => Ok(ToSqlOutput::Owned(value.map(time_text).into())),
         }
     }
 }
@@ -141,8 +141,9 @@ impl sealed::Driver for Connection {
         Ok(!self.is_autocommit())
     }
 
-    fn is_broken(&mut self) -> bool {
-        !self.is_autocommit()
+    /// There is no server that could hang up.
+    fn is_alive(&mut self) -> bool {
+        true
     }
 }
 

@@ -136,8 +136,8 @@ fn special(from: &'static str) -> (Option<Piece>, &'static str) {
     if from.starts_with("--") {
         return (None, from.find('\n').map_or("", |end| &from[end..]));
     }
-    if from.starts_with("::") {
-        return (Some(Piece::Sql(&from[..2])), &from[2..]);
+    if let Some(after) = from.strip_prefix("::") {
+        return (Some(Piece::Sql("::")), after);
     }
     if let Some(literal) = from.strip_prefix('\'') {
         let end = literal.find('\'').map_or(from.len(), |end| end + 2);

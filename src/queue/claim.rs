@@ -7,7 +7,7 @@ use crate::{
     Error, Job, Result, Session, State,
     dialect::{ClaimStyle, Connection, Row, Sql, Statement, Value, statement},
     name,
-    session::own,
+    session::{Mode, own},
 };
 
 static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres sqlite);
@@ -60,9 +60,9 @@ pub(crate) fn claim_on(
     wanted: &[Wanted],
     claimant: &Claimant<'_>,
 ) -> Result<Vec<Job>> {
-    match own(connection, now, true, &mut |sql| claim(sql, wanted, claimant)) {
+    match own(connection, now, Mode::Transaction, &mut |sql| claim(sql, wanted, claimant)) {
         Err(error) if error.is_unique_conflict() => {
-            own(connection, now, true, &mut |sql| claim_singly(sql, wanted, claimant))
+            own(connection, now, Mode::Transaction, &mut |sql| claim_singly(sql, wanted, claimant))
         }
         claimed => claimed,
     }

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::{
     Dialect, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},
-    session::own,
+    session::{Mode, own},
 };
 
 static PROMOTE_JOBS: Statement = statement!("promote_jobs");
@@ -37,9 +37,9 @@ pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
 
 /// Promotes due jobs on a connection of our own; answers how many. If it is [`BATCH`], there may be more.
 pub(crate) fn promote_on(connection: &mut (dyn Connection + '_), now: Option<jiff::Timestamp>) -> Result<usize> {
-    match own(connection, now, true, &mut |sql| promote(sql, BATCH)) {
+    match own(connection, now, Mode::Transaction, &mut |sql| promote(sql, BATCH)) {
         // Somebody took a key in this very moment. One by one, that job waits and the others go.
-        Err(error) if error.is_unique_conflict() => own(connection, now, true, &mut promote_singly),
+        Err(error) if error.is_unique_conflict() => own(connection, now, Mode::Transaction, &mut promote_singly),
         promoted => promoted,
     }
 }

@@ -16,7 +16,7 @@ static CURRENT_TIME: Statement = statement!("current_time");
 /// # Errors
 /// When the database cannot be asked.
 pub fn get_job(on: impl Session, id: i64) -> Result<Option<Job>> {
-    on.any().once(|sql| by_id(sql, id))
+    on.any().read(|sql| by_id(sql, id))
 }
 
 pub(crate) fn by_id(sql: &mut Sql<'_>, id: i64) -> Result<Option<Job>> {

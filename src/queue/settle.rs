@@ -75,15 +75,6 @@ impl Failure {
         self.retry = retry;
         self
     }
-
-    /// As an ending of this attempt.
-    pub(crate) fn ending(&self, attempt: u32) -> Ending {
-        Ending::Fail {
-            error: self.error.clone(),
-            trace: self.trace.clone(),
-            delay: self.retry.delay(attempt, &self.error),
-        }
-    }
 }
 
 impl From<&str> for Failure {
@@ -104,11 +95,7 @@ pub(crate) enum Ending {
     Complete {
         output: Option<Json>,
     },
-    Fail {
-        error: String,
-        trace: String,
-        delay: Duration,
-    },
+    Fail(Failure),
     Snooze {
         delay: Duration,
     },
@@ -210,7 +197,7 @@ impl Ending {
     fn verb(&self) -> Verb {
         match self {
             Ending::Complete { .. } => Verb::Complete,
-            Ending::Fail { .. } => Verb::Fail,
+            Ending::Fail(_) => Verb::Fail,
             Ending::Snooze { .. } => Verb::Snooze,
             Ending::Cancel { .. } => Verb::Cancel,
             Ending::Discard { .. } => Verb::Discard,
@@ -231,7 +218,7 @@ impl Ending {
         let mut moved = Move::of(before);
         match self {
             Ending::Complete { output } => moved.complete(output.as_ref(), now)?,
-            Ending::Fail { error, trace, delay } => moved.fail(error, trace, *delay, now),
+            Ending::Fail(failure) => moved.fail(failure, now),
             Ending::Snooze { delay } => moved.snooze(*delay, now),
             Ending::Cancel { reason } => moved.end(State::Cancelled, reason.as_deref(), now),
             Ending::Discard { reason } => moved.end(State::Discarded, reason.as_deref(), now),
@@ -259,8 +246,9 @@ impl Move {
         Ok(())
     }
 
-    fn fail(&mut self, error: &str, trace: &str, delay: Duration, now: Timestamp) {
-        self.record(error, trace, now);
+    fn fail(&mut self, failure: &Failure, now: Timestamp) {
+        let delay = failure.retry.delay(self.job.attempt, &failure.error);
+        self.record(&failure.error, &failure.trace, now);
         if self.job.attempt >= self.job.max_attempts {
             self.finish(State::Discarded, now);
         } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one};
-use crate::{Job, Result, Session, dialect::Sql, new_job::check_span, queue::read};
+use crate::{Job, Result, Session, new_job::check_span};
 
 /// Completes a running job, and answers it as it now stands. The row of an ephemeral job is gone then.
 ///
@@ -22,11 +22,7 @@ pub fn complete_job(on: impl Session, target: impl Into<Target>) -> Result<Job> 
 /// # Errors
 /// As [`complete_job`]; no state but running will do.
 pub fn fail_job(on: impl Session, target: impl Into<Target>, failure: impl Into<Failure>) -> Result<Job> {
-    let (target, failure) = (target.into(), failure.into());
-    on.any().write(|sql| {
-        let attempt = attempt(sql, target)?;
-        settle_one(sql, target, failure.ending(attempt))
-    })
+    settle(on, target, Ending::Fail(failure.into()))
 }
 
 /// Puts a running job off: it is scheduled again after `delay`, and this attempt does not count.
@@ -88,9 +84,4 @@ fn settle(on: impl Session, target: impl Into<Target>, ending: Ending) -> Result
         client.wake().wake_all();
     }
     Ok(job)
-}
-
-/// The attempt that is under way: the retry policy asks for it. Whether there is one decides the settlement.
-fn attempt(sql: &mut Sql<'_>, target: Target) -> Result<u32> {
-    Ok(read::by_id(sql, target.id)?.map_or(1, |job| job.attempt))
 }

@@ -21,7 +21,7 @@ use crate::{
     event::JobEvent,
     queue::{
         complete,
-        settle::{Ending, settle_one},
+        settle::{Ending, Failure, settle_one},
     },
 };
 
@@ -36,7 +36,7 @@ pub(super) enum Verdict {
     /// Still to be recorded.
     Open(Ending),
     /// Recorded, by the handler or in the handler's transaction.
-    Settled(Option<Job>),
+    Settled(Option<Box<Job>>),
     /// The claim had ended: nothing counts.
     ClaimLost,
 }
@@ -117,7 +117,7 @@ fn failure(settings: &Settings, job: &Job, error: String, trace: String) -> Endi
     let policy = settings.retry(&job.kind);
     let delay = catch(|| policy.delay(job.attempt, &error))
         .unwrap_or_else(|_| RetryPolicy::default().delay(job.attempt, &error));
-    Ending::Fail { error, trace, delay }
+    Ending::Fail(Failure::new(error).trace(trace).retry(RetryPolicy::constant(delay)))
 }
 
 fn of_outcome(outcome: Outcome) -> Verdict {
@@ -179,9 +179,7 @@ fn inside(
 ) -> crate::Result<Verdict> {
     let ending = match catch(|| handler(tx, context)) {
         Ok(answer) => match verdict(settings, context.job(), Answer::Answered(answer)) {
-            Verdict::Open(Ending::Fail { error, trace, delay }) => {
-                return Ok(Verdict::Open(Ending::Fail { error, trace, delay }));
-            }
+            Verdict::Open(Ending::Fail(failure)) => return Ok(Verdict::Open(Ending::Fail(failure))),
             Verdict::Open(ending) => ending,
             settled => return Ok(settled),
         },
@@ -191,7 +189,7 @@ fn inside(
     let mut link = tx.link();
     // As a caller's: the handler may have lost the transaction without noticing.
     settle_claim(&mut Sql::callers(&mut *link, dialect, context.client().now()), context.shared_job(), ending)
-        .map(|job| Verdict::Settled(Some(job)))
+        .map(|job| Verdict::Settled(Some(Box::new(job))))
 }
 
 /// Settles one claimed job, by the short way where it is open.

@@ -23,7 +23,7 @@ use crate::{
         due::{self, next_due, promote_on},
         settle::{Ending, Settlement, settle},
     },
-    session::own,
+    session::{Mode, own},
 };
 
 /// How often a worker that finds nothing looks whether it passes over kinds that nobody here handles.
@@ -41,6 +41,8 @@ struct Claimer {
     look_for_due: Instant,
     look_for_unknown: Instant,
     unknown: HashSet<String>,
+    /// Whether a wait has ended and nobody has looked for due jobs since.
+    woken: bool,
 }
 
 /// A queue that the claimer serves.
@@ -92,6 +94,7 @@ impl Claimer {
             look_for_due: now,
             look_for_unknown: now,
             unknown: HashSet::new(),
+            woken: false,
             shared: shared.clone(),
         }
     }
@@ -187,6 +190,13 @@ impl Claimer {
 
     /// There is place, but no job for it.
     fn wait_for_jobs(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.woken) {
+            // What woke us may have been a job for later, or the clock of a test.
+            self.promote()?;
+            if self.is_hungry() {
+                return Ok(());
+            }
+        }
         self.warn_of_unknown_kinds()?;
         let shared = self.shared.clone();
         shared.client.events().tell(|| Event::Idle { worker: shared.id.to_string() });
@@ -196,19 +206,19 @@ impl Claimer {
             self.find_queues()?;
         }
         self.feel_hungry();
-        // What woke us may also have been a job for later, or the clock of a test.
-        self.promote()
+        self.woken = true;
+        Ok(())
     }
 
     /// Makes due jobs available, and notes when the next ones will be.
     fn promote(&mut self) -> Result<()> {
-        let mut next = self.lifeline.run(|connection, now| own(connection, now, false, &mut next_due))?;
+        let mut next = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
         while next.overdue {
             let promoted = self.lifeline.run(promote_on)?;
             if promoted > 0 {
                 self.feel_hungry();
             }
-            next = self.lifeline.run(|connection, now| own(connection, now, false, &mut next_due))?;
+            next = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
             if promoted < due::BATCH {
                 break;
             }
@@ -222,7 +232,7 @@ impl Claimer {
 
     /// Serves any queue in which there are jobs.
     fn find_queues(&mut self) -> Result<()> {
-        let names = self.lifeline.run(|connection, now| own(connection, now, false, &mut ready_queues))?;
+        let names = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;
         self.queues =
             names.into_iter().map(|name| Served { name, weight: 1, limit: usize::MAX, hungry: true }).collect();
         Ok(())
@@ -236,7 +246,7 @@ impl Claimer {
         let queues: Vec<String> = self.queues.iter().map(|queue| queue.name.clone()).collect();
         let shared = self.shared.clone();
         let found = self.lifeline.run(|connection, now| {
-            own(connection, now, false, &mut |sql| unknown_kinds(sql, &queues, &shared.kinds))
+            own(connection, now, Mode::Read, &mut |sql| unknown_kinds(sql, &queues, &shared.kinds))
         })?;
         for (queue, kind) in found {
             if self.unknown.insert(kind.clone()) {
@@ -266,8 +276,9 @@ impl Claimer {
         }
         let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
         let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
-        let answers =
-            self.lifeline.run(|connection, now| own(connection, now, true, &mut |sql| settle(sql, &settlements)));
+        let answers = self
+            .lifeline
+            .run(|connection, now| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)));
         claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
         let Ok(answers) = answers else {
             return GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() };

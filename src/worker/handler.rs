@@ -42,9 +42,11 @@ impl<M, H: sealed::Handler<M>> Handler<M> for H {}
 
 /// A handler whose shape and payload are forgotten.
 pub(super) enum Run {
-    Plain(Box<dyn Fn(&Context) -> Result<Outcome, Failed> + Send + Sync>),
+    Plain(Box<PlainRun>),
     Transactional(Dialect, Box<TransactionalRun>),
 }
+
+type PlainRun = dyn Fn(&Context) -> Result<Outcome, Failed> + Send + Sync;
 
 type TransactionalRun = dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed> + Send + Sync;
 

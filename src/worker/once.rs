@@ -97,7 +97,7 @@ impl Worker {
             Verdict::Open(ending) => ending,
             Verdict::Settled(_) | Verdict::ClaimLost => return self.settled_by_handler(tx, &job),
         };
-        let failed = matches!(ending, Ending::Fail { .. });
+        let failed = matches!(ending, Ending::Fail(_));
         if failed {
             tx.link().control(TAKE_BACK)?;
         }

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 
 use super::{Shared, attempt, lifeline::Lifeline};
 use crate::{
-    Error, Event, Job, Result, State,
+    Error, Event, Job, Result, RetryPolicy, State,
     dialect::Connection,
     event::JobEvent,
     queue::{
         complete,
-        settle::{Ending, Settlement, settle},
+        settle::{Ending, Failure, Settlement, settle},
     },
-    session::{own, retry},
+    session::{Mode, own, retry},
 };
 
 /// The most that one transaction settles.
@@ -127,13 +127,13 @@ fn settle_alone(lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<J
 
 /// Recording that an attempt has failed cannot fail: a text that is known to be harmless.
 fn unrecordable(error: &Error) -> Ending {
-    let error = format!("the outcome could not be recorded: {error}");
-    Ending::Fail { error, trace: String::new(), delay: Duration::from_secs(60) }
+    let failure = Failure::new(format!("the outcome could not be recorded: {error}"));
+    Ending::Fail(failure.retry(RetryPolicy::constant(Duration::from_secs(60))))
 }
 
 /// One transaction: the plain completions in a statement that reads nothing, then everything else.
 fn write(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, batch: &[Finished]) -> Result<Answers> {
-    own(connection, now, true, &mut |sql| {
+    own(connection, now, Mode::Transaction, &mut |sql| {
         let plain: Vec<&Job> =
             batch.iter().filter(|finished| finished.is_plain()).map(|finished| &*finished.job).collect();
         let lost = if plain.is_empty() { Vec::new() } else { complete::complete(sql, plain.iter().copied())? };

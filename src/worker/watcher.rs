@@ -14,7 +14,12 @@ use super::{
     settler::{Finished, Letter},
     slot::{Occupant, Stuck},
 };
-use crate::{Event, Job, event::JobEvent, queue::complete, session::own};
+use crate::{
+    Event, Job,
+    event::JobEvent,
+    queue::complete,
+    session::{Mode, own},
+};
 
 /// How often the database is asked which claims still stand. A cancelled job's handler knows within twice that.
 const CLAIMS_INTERVAL: Duration = Duration::from_millis(500);
@@ -78,7 +83,7 @@ fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
     }
     // Without an answer all claims are taken to stand; the next round asks again.
     let ended = lifeline.run(|connection, now| {
-        own(connection, now, false, &mut |sql| complete::ended(sql, running.iter().map(|job| &**job)))
+        own(connection, now, Mode::Read, &mut |sql| complete::ended(sql, running.iter().map(|job| &**job)))
     });
     for id in ended.unwrap_or_default() {
         shared.slots.for_each(|occupant| {
