@@ -74,6 +74,11 @@ impl Dialect {
         }
     }
 
+    /// Whether an open transaction that writes keeps everybody else from writing.
+    pub(crate) const fn has_one_writer(self) -> bool {
+        matches!(self, Dialect::Sqlite)
+    }
+
     /// The name as it is written in URLs and folders.
     pub const fn name(self) -> &'static str {
         match self {

@@ -31,6 +31,10 @@ pub(crate) mod sealed {
         fn in_transaction(&mut self) -> Result<bool>;
         /// Whether it answers: one round trip.
         fn is_alive(&mut self) -> bool;
+        /// Settings for a connection of our own that runs nothing but our own statements.
+        fn tune(&mut self) -> Result<()> {
+            Ok(())
+        }
 
         fn once(&mut self, memory: &mut Self::Memory, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
             work(&mut *self.link(memory))
@@ -257,7 +261,9 @@ impl<D: Driver> Database for OwnPool<D> {
     }
 
     fn dedicated(&self) -> Result<Box<dyn Connection>> {
-        Ok(Box::new(Kept::new((self.connector.connect)()?)))
+        let mut driver = (self.connector.connect)()?;
+        driver.tune()?;
+        Ok(Box::new(Kept::new(driver)))
     }
 }
 

@@ -221,6 +221,10 @@ impl sealed::Driver for Client {
         self.is_valid(PATIENCE).is_ok()
     }
 
+    fn tune(&mut self) -> Result<()> {
+        self.batch_execute(include_str!("../../sql/postgres/kept_connection.sql")).map_err(classify)
+    }
+
     fn as_postgres(&mut self) -> Option<&mut Client> {
         Some(self)
     }

@@ -14,6 +14,7 @@ use super::{
     settler::MAILBOX,
     slot::Slots,
     stop::Stop,
+    thread::Runners,
 };
 use crate::{Client, Dialect, Error, Job, JobArgs, Result, RetryPolicy, name, new_job::check_span};
 
@@ -68,7 +69,7 @@ struct Problem {
 }
 
 /// What is set before the start and then stays.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Settings {
     pub(super) handlers: Handlers,
     pub(super) queues: Vec<Queue>,
@@ -210,20 +211,22 @@ impl Worker {
     /// [`is_invalid_input`](Error::is_invalid_input) for a setting outside its range, a kind or a queue that is named
     /// twice, no handler, or a transactional handler of another database's driver;
     /// [`is_unavailable`](Error::is_unavailable) if a thread cannot be started.
-    pub fn start(self) -> Result<Running> {
+    pub fn start(&self) -> Result<Running> {
         Running::start(Arc::new(self.shared()?))
     }
 
     /// Checks everything, and puts together what the threads share.
-    pub(super) fn shared(mut self) -> Result<Shared> {
+    fn shared(&self) -> Result<Shared> {
         self.check()?;
-        let settings = &mut self.settings;
+        let mut settings = self.settings.clone();
         settings.max_replacements = settings.max_replacements.min(settings.concurrency);
         if settings.queues.is_empty() && !settings.any_queue {
             settings.queues.push(Queue::new("default"));
         }
+        // All that may be claimed, and a dismissal for every thread and every replacement.
         let orders = MAX_AHEAD + 4 * settings.concurrency + 16;
         Ok(Shared {
+            client: self.client.clone(),
             id: format!("{}-{}-{:016x}", self.label, std::process::id(), fastrand::u64(..)).into(),
             kinds: settings.kinds(),
             budget: Budget::new(settings.queues.len()),
@@ -233,9 +236,8 @@ impl Worker {
             finished: bounded(MAILBOX),
             watch: bounded(1),
             health: Signs::new(),
-            runners: super::thread::Runners::default(),
-            settings: Arc::new(self.settings),
-            client: self.client,
+            runners: Runners::default(),
+            settings,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Handlers: closures and functions of several shapes, made into one.
 
-use std::{collections::HashMap, error::Error as StdError};
+use std::{collections::HashMap, error::Error as StdError, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -41,9 +41,10 @@ pub trait Handler<M>: sealed::Handler<M> {}
 impl<M, H: sealed::Handler<M>> Handler<M> for H {}
 
 /// A handler whose shape and payload are forgotten.
+#[derive(Clone)]
 pub(super) enum Run {
-    Plain(Box<PlainRun>),
-    Transactional(Dialect, Box<TransactionalRun>),
+    Plain(Arc<PlainRun>),
+    Transactional(Dialect, Arc<TransactionalRun>),
 }
 
 type PlainRun = dyn Fn(&Context) -> Result<Outcome, Failed> + Send + Sync;
@@ -77,7 +78,7 @@ pub(crate) mod sealed {
 
         #[allow(private_interfaces)] // as above
         fn into_run(self) -> Run {
-            Run::Plain(Box::new(move |context| {
+            Run::Plain(Arc::new(move |context| {
                 let args = context.job().args_as()?;
                 self(context, args).map(Into::into).map_err(Into::into)
             }))
@@ -106,7 +107,7 @@ pub(crate) mod sealed {
                         }
                         _ => Err("the handler wants another driver's transaction".into()),
                     };
-                    Run::Transactional(Dialect::$dialect, Box::new(run))
+                    Run::Transactional(Dialect::$dialect, Arc::new(run))
                 }
             }
         };

@@ -51,7 +51,7 @@ use crate::{Client, Job};
 /// What the threads of one started worker share.
 struct Shared {
     client: Client,
-    settings: Arc<builder::Settings>,
+    settings: builder::Settings,
     id: Arc<str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,

@@ -178,11 +178,13 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
 fn leave_behind(shared: &Shared, exiting: bool) -> (Vec<i64>, Vec<i64>) {
     let mut harmless = Vec::new();
     let mut others = Vec::new();
+    // Where its transaction is the only one that may write, giving the job back would wait for its end.
+    let locked = |transactional: bool| transactional && shared.client.dialect().has_one_writer();
     shared.slots.for_each(|occupant| {
         if occupant.disowned.is_some() {
             return; // settled already
         }
-        if exiting || occupant.transactional {
+        if (exiting || occupant.transactional) && !locked(occupant.transactional) {
             harmless.push(occupant.job.clone());
         } else {
             others.push(occupant.job.id);
