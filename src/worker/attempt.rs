@@ -48,8 +48,8 @@ pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
     let context = begin(shared, slot, &job, queue, started);
     shared.client.events().tell(|| Event::Started(JobEvent::of(&job)));
     let verdict = match shared.settings.handlers.get(&job.kind) {
-        Some(Run::Plain(handler)) => plain(&shared.settings, &context, handler),
-        Some(Run::Transactional(_, handler)) => transactional(&shared.settings, &context, handler),
+        Some(Run::Plain(handler)) => plain(&shared.settings, &context, &**handler),
+        Some(Run::Transactional(_, handler)) => transactional(&shared.settings, &context, &**handler),
         // Claims name the kinds: this one was changed by hand in between.
         None => Verdict::Open(Ending::GiveBack),
     };
