@@ -134,7 +134,7 @@ on_every_database! {
         db.execute("CREATE TABLE ledger (entry INTEGER)");
         for verb in FENCED {
             let (stale, current) = claimed_twice(db, &["cancel", "retry"], |job| job);
-            let mut run = |claim: &Job| db.transaction(|tx| {
+            let run = |claim: &Job| db.transaction(|tx| {
                 tx.execute("INSERT INTO ledger VALUES (1)");
                 ask(verb, tx.on(), claim)
             });
