@@ -11,9 +11,9 @@ UPDATE JSON_TABLE(:moves, '$[*]' COLUMNS (
            finalized_at VARCHAR(27) CHARACTER SET ascii PATH '$.finalized_at',
            errors LONGTEXT CHARACTER SET utf8mb4 PATH '$.errors',
            metadata LONGTEXT CHARACTER SET utf8mb4 PATH '$.metadata',
-           drop_key BOOLEAN PATH '$.drop_key')) AS m
+           unique_states SMALLINT PATH '$.unique_states')) AS m
 STRAIGHT_JOIN drip_job ON drip_job.id = m.id
-SET drip_job.unique_states = IF(m.drop_key, NULL, drip_job.unique_states),
+SET drip_job.unique_states = COALESCE(m.unique_states, drip_job.unique_states),
     drip_job.state = m.state, drip_job.attempt = m.attempt, drip_job.max_attempts = m.max_attempts,
     drip_job.snooze_count = m.snooze_count,
     drip_job.scheduled_at = STR_TO_DATE(m.scheduled_at, '%Y-%m-%dT%H:%i:%s.%fZ'),

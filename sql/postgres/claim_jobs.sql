@@ -22,8 +22,9 @@ WITH picked AS (
     ) AS job
     WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = wanted.queue AND paused_at IS NOT NULL)
 )
+-- An attempt that somebody wrote by hand is brought into range: it must not fail the claim of all the others.
 UPDATE drip_job
-SET state = 'running', attempt = attempt + 1, claim_seq = claim_seq + 1,
+SET state = 'running', attempt = LEAST(GREATEST(attempt, 0), 4294967294) + 1, claim_seq = claim_seq + 1,
     attempted_at = COALESCE(:now, statement_timestamp()), attempted_by = :worker
 WHERE id = ANY (ARRAY(SELECT id FROM picked))
 RETURNING {job}

@@ -1,6 +1,8 @@
 -- Claims jobs of one queue, up to a limit, and says which.
+-- An attempt that somebody wrote by hand is brought into range: it must not fail the claim of all the others.
 UPDATE drip_job
-SET state = 'running', attempt = attempt + 1, claim_seq = claim_seq + 1, attempted_at = :now, attempted_by = :worker
+SET state = 'running', attempt = min(max(attempt, 0), 4294967294) + 1, claim_seq = claim_seq + 1,
+    attempted_at = :now, attempted_by = :worker
 WHERE id IN (
     SELECT id
     FROM drip_job INDEXED BY drip_job_claim

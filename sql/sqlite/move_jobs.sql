@@ -5,7 +5,7 @@ SET state = m.value ->> '$.state', attempt = m.value ->> '$.attempt', max_attemp
     snooze_count = m.value ->> '$.snooze_count', scheduled_at = m.value ->> '$.scheduled_at',
     finalized_at = m.value ->> '$.finalized_at',
     errors = COALESCE(m.value ->> '$.errors', errors), metadata = COALESCE(m.value ->> '$.metadata', metadata),
-    unique_states = CASE WHEN m.value ->> '$.drop_key' THEN NULL ELSE unique_states END
+    unique_states = COALESCE(m.value ->> '$.unique_states', unique_states)
 FROM json_each(:moves) AS m
 WHERE drip_job.id = m.value ->> '$.id' AND drip_job.state = m.value ->> '$.from_state'
   AND drip_job.claim_seq = m.value ->> '$.claim_seq'

@@ -72,7 +72,10 @@ impl Link for SqliteLink<'_> {
         let text = statement.text(Dialect::Sqlite);
         let values = text.bind(params)?;
         let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
-        prepared.execute(rusqlite::params_from_iter(values)).map(|rows| rows as u64).map_err(classify)
+        // Not `execute`, which refuses a statement with RETURNING.
+        let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;
+        while found.next().map_err(classify)?.is_some() {}
+        Ok(self.0.changes())
     }
 
     fn control(&mut self, sql: &str) -> Result<()> {

@@ -125,7 +125,7 @@ struct Move {
     job: Job,
     errors_changed: bool,
     metadata_changed: bool,
-    drop_key: bool,
+    mask_changed: bool,
 }
 
 /// Settles jobs; each answer is the job as it now stands, or why that one was refused.
@@ -142,7 +142,7 @@ pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Ve
             Ok(Some(moved)) => {
                 let job = moved.job.clone();
                 if takes_key(&moved) {
-                    take_key(sql, moved, now)
+                    take_key(sql, moved, &found[&target.id], now)
                 } else {
                     batch.push(moved);
                     Ok(job)
@@ -231,7 +231,7 @@ impl Ending {
 
 impl Move {
     fn of(job: Job) -> Move {
-        Move { from: job.state, job, errors_changed: false, metadata_changed: false, drop_key: false }
+        Move { from: job.state, job, errors_changed: false, metadata_changed: false, mask_changed: false }
     }
 
     fn complete(&mut self, output: Option<&Json>, now: Timestamp) -> Result<()> {
@@ -291,6 +291,18 @@ impl Move {
         self.job.finalized_at = Some(now);
     }
 
+    /// Takes the move back, but for what the attempt has left in errors and metadata. Discarded, the job must stand
+    /// beside whoever holds its key there; in every other state it still has to be unique.
+    fn give_up_place(&mut self, before: &Job) {
+        self.job = Job {
+            errors: std::mem::take(&mut self.job.errors),
+            metadata: std::mem::take(&mut self.job.metadata),
+            unique_states: before.unique_states & !State::Discarded.bit(),
+            ..before.clone()
+        };
+        self.mask_changed = true;
+    }
+
     fn record(&mut self, error: &str, trace: &str, at: Timestamp) {
         errors::append(&mut self.job.errors, AttemptError::new(self.job.attempt, at, error, trace));
         self.errors_changed = true;
@@ -311,7 +323,7 @@ impl Move {
             "finalized_at": job.finalized_at.map(time_text),
             "errors": self.errors_changed.then(|| json!(job.errors).to_string()),
             "metadata": self.metadata_changed.then_some(&job.metadata),
-            "drop_key": self.drop_key,
+            "unique_states": self.mask_changed.then_some(job.unique_states),
         })
     }
 
@@ -341,12 +353,12 @@ fn takes_key(moved: &Move) -> bool {
 
 /// Writes a move that may collide. A job that leaves `running` must leave it, and is discarded if its place is taken;
 /// any other stays where it is.
-fn take_key(sql: &mut Sql<'_>, mut moved: Move, now: Timestamp) -> Result<Job> {
+fn take_key(sql: &mut Sql<'_>, mut moved: Move, before: &Job, now: Timestamp) -> Result<Job> {
     let one = std::slice::from_ref(&moved);
     match sql.savepoint(|sql| write(sql, one)) {
         Ok(()) => Ok(moved.job),
         Err(error) if error.is_unique_conflict() && moved.from == State::Running => {
-            moved.drop_key = true;
+            moved.give_up_place(before);
             moved.end(State::Discarded, Some("unique_conflict: another job holds the same unique key"), now);
             write(sql, std::slice::from_ref(&moved))?;
             Ok(moved.job)

@@ -5,4 +5,9 @@
 #[macro_use]
 mod support;
 
+mod claim; // a claim takes the next jobs, each for one worker only
+mod fence; // nothing that an earlier claim does touches a later one
+mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job comes to be exactly if its transaction commits
+mod matrix; // every verb in every state: the move, nothing, or a refusal
+mod unique_moves; // a move into a unique key that another job holds

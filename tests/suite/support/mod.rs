@@ -3,6 +3,8 @@
 #[macro_use]
 mod stamp;
 mod db;
+pub mod jobs;
 pub mod servers;
+mod transaction;
 
 pub use db::{Db, Place};
