@@ -6,3 +6,6 @@
 mod support;
 
 mod insert; // a job comes to be exactly if its transaction commits
+mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
+mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod schema; // what the migrations lead to is what is on file

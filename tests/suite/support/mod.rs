@@ -2,7 +2,9 @@
 
 #[macro_use]
 mod stamp;
+pub mod catalog;
 mod db;
+pub mod process;
 pub mod servers;
 
 pub use db::{Db, Place};
