@@ -6,7 +6,7 @@
 use crate::{
     Client, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},
-    session::{Mode, own},
+    session::{Mode, own, retry},
 };
 
 static APPLIED: Statement = statement!("applied_migrations");
@@ -89,38 +89,40 @@ impl Client {
     /// # Errors
     /// When the database refuses; after one, and after a crash, just call it again.
     pub fn migrate(&self) -> Result<()> {
-        self.migrate_up_to(Self::SCHEMA_VERSION)
+        self.framed(|sql| steps_up(sql, Self::SCHEMA_VERSION))
     }
 
     /// Brings the schema to `version`, up or down. `0` removes everything, jobs included.
     ///
     /// # Errors
-    /// [`is_invalid_input`](Error::is_invalid_input) for a version that this crate does not know; else as
-    /// [`migrate`](Client::migrate).
+    /// [`is_invalid_input`](Error::is_invalid_input) for a version that this crate does not know, and a refusal where the
+    /// schema has one, which it could not take back; else as [`migrate`](Client::migrate).
     pub fn migrate_to(&self, version: u32) -> Result<()> {
         if version > Self::SCHEMA_VERSION {
             return Err(Error::invalid("version", format!("is {version}; from 0 to {}", Self::SCHEMA_VERSION)));
         }
-        self.migrate_up_to(version)?;
-        self.framed(|sql| steps_down(sql, version))
-    }
-
-    fn migrate_up_to(&self, version: u32) -> Result<()> {
-        self.framed(|sql| steps_up(sql, version))
+        self.framed(|sql| {
+            refuse_newer(sql)?;
+            steps_up(sql, version)?;
+            steps_down(sql, version)
+        })
     }
 
     /// Runs `work` alone: everybody else who migrates waits until it is done.
     fn framed(&self, mut work: impl FnMut(&mut Sql<'_>) -> Result<()>) -> Result<()> {
         let frame = &FRAMES[self.dialect() as usize];
         let mut connection = self.dedicated()?;
-        control(&mut *connection, frame.prepare)?;
         let mut framed = |sql: &mut Sql<'_>| {
             control_each(sql, frame.open)?;
             work(sql)
         };
-        let done = own(&mut *connection, self.now(), frame.mode, &mut framed);
-        let closed = control(&mut *connection, frame.close);
-        done.and(closed)
+        // SQLite does not let two connections turn the write-ahead log on at once, nor does it let one wait for the other.
+        retry(|| {
+            control(&mut *connection, frame.prepare)?;
+            let done = own(&mut *connection, self.now(), frame.mode, &mut framed);
+            let closed = control(&mut *connection, frame.close);
+            done.and(closed)
+        })
     }
 }
 
@@ -133,13 +135,26 @@ fn steps_up(sql: &mut Sql<'_>, version: u32) -> Result<()> {
     Ok(())
 }
 
+/// A step is forgotten before it is taken back, so that one that is cut short is not taken for a whole one. Where that can
+/// happen, one that is not on record may be there in part.
 fn steps_down(sql: &mut Sql<'_>, version: u32) -> Result<()> {
+    let frame = &FRAMES[sql.dialect() as usize];
     let applied = applied(sql)?;
-    for step in STEPS.iter().rev().filter(|step| step.version > version && applied.contains(&step.version)) {
-        control_each(sql, step.down[sql.dialect() as usize])?;
+    let may_be_there = |step: &Step| frame.mode != Mode::Transaction || applied.contains(&step.version);
+    for step in STEPS.iter().rev().filter(|step| step.version > version && may_be_there(step)) {
         sql.change(&FORGET, &[("version", Value::Int(Some(step.version.into())))])?;
+        control_each(sql, step.down[sql.dialect() as usize])?;
     }
-    if version == 0 { control_each(sql, FRAMES[sql.dialect() as usize].remove) } else { Ok(()) }
+    if version == 0 { control_each(sql, frame.remove) } else { Ok(()) }
+}
+
+fn refuse_newer(sql: &mut Sql<'_>) -> Result<()> {
+    match applied(sql)?.into_iter().max() {
+        Some(newest) if newest > Client::SCHEMA_VERSION => Err(Error::unsupported(format!(
+            "the schema has version {newest}; only a version of this crate that knows it can take it back"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn applied(sql: &mut Sql<'_>) -> Result<Vec<u32>> {

@@ -13,8 +13,11 @@ use super::{
     Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
+    statement,
 };
 use crate::{Error, Result};
+
+static IN_TRANSACTION: Statement = statement!("in_transaction" of mariadb);
 
 /// How a connection of our own is opened.
 pub(crate) fn options(url: &str) -> Result<Opts> {
@@ -37,6 +40,12 @@ pub(crate) fn connect(options: Opts) -> Result<Conn> {
 /// A connection or a transaction.
 pub struct MariadbLink<'a, Q: Queryable>(pub(crate) &'a mut Q);
 
+impl<Q: Queryable> MariadbLink<'_, Q> {
+    fn in_transaction(&mut self) -> Result<bool> {
+        self.rows(&IN_TRANSACTION, &[])?.first_mut().map_or(Ok(false), Row::bool)
+    }
+}
+
 impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
         let text = statement.text(Dialect::Mariadb);
@@ -55,11 +64,7 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     }
 
     fn prove_open(&mut self) -> Result<()> {
-        // With autocommit off, the next statement opens a transaction by itself.
-        match self.0.query_first::<bool, _>("SELECT @@in_transaction OR NOT @@autocommit").map_err(classify)? {
-            Some(true) => Ok(()),
-            _ => Err(Error::transaction_lost()),
-        }
+        if self.in_transaction()? { Ok(()) } else { Err(Error::transaction_lost()) }
     }
 }
 
@@ -143,8 +148,7 @@ impl sealed::Driver for Conn {
     }
 
     fn in_transaction(&mut self) -> Result<bool> {
-        let open = self.query_first::<bool, _>("SELECT @@in_transaction OR NOT @@autocommit").map_err(classify)?;
-        Ok(open == Some(true))
+        MariadbLink(self).in_transaction()
     }
 
     fn is_alive(&mut self) -> bool {

@@ -16,8 +16,12 @@ use super::{
     Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
+    statement,
 };
 use crate::{Error, Result};
+
+static LEAVE_PROBE: Statement = statement!("leave_probe" of postgres);
+static FIND_PROBE: Statement = statement!("find_probe" of postgres);
 
 /// Microseconds from 1970 to 2000, from which PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -212,9 +216,10 @@ impl sealed::Driver for Client {
     /// A setting that is local to a transaction outlives its statement exactly when a transaction is open.
     fn in_transaction(&mut self) -> Result<bool> {
         let nonce = fastrand::u64(..).to_string();
-        self.query_typed("SELECT set_config('drip.probe', $1, true)", &[(&nonce, Type::TEXT)]).map_err(classify)?;
-        let row = self.query_typed_one("SELECT current_setting('drip.probe', true)", &[]).map_err(classify)?;
-        Ok(row.get::<_, Option<&str>>(0) == Some(&nonce))
+        let mut link = PostgresLink::new(self);
+        link.rows(&LEAVE_PROBE, &[("nonce", Value::Text(Some(&nonce)))])?;
+        let found = link.rows(&FIND_PROBE, &[])?.first_mut().map_or(Ok(None), Row::text_or_null)?;
+        Ok(found == Some(nonce))
     }
 
     fn is_alive(&mut self) -> bool {

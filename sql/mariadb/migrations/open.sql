@@ -4,4 +4,4 @@ DO GET_LOCK(CONCAT('drip_migration.', LEFT(DATABASE(), 40)), 60);
 CREATE TABLE IF NOT EXISTS drip_migration (
     version    BIGINT      NOT NULL PRIMARY KEY,
     applied_at DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6))
-) ENGINE = InnoDB;
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -31,7 +31,7 @@ pub struct Db {
     pub url: String,
     pub dialect: Dialect,
     place: Place,
-    home: Home,
+    _home: Home,
 }
 
 enum Home {
@@ -46,11 +46,21 @@ impl Db {
     /// Runs a test, or says loudly that it is skipped.
     pub fn run(dialect: Dialect, place: Place, test: fn(&Db)) {
         let Some(home) = Home::new(dialect) else { return skip(dialect) };
+        let db = Db::empty(home, dialect, place);
+        db.client.migrate().unwrap();
+        test(&db);
+    }
+
+    fn empty(home: Home, dialect: Dialect, place: Place) -> Db {
         let url = home.url();
         let clock = Clock::at(START.parse().unwrap());
         let client = Client::builder().clock(clock.clone()).connect(&url).unwrap();
-        client.migrate().unwrap();
-        test(&Db { client, clock, url, dialect, place, home });
+        Db { client, clock, url, dialect, place, _home: home }
+    }
+
+    /// Another database of the same kind, which nobody has migrated.
+    pub fn unmigrated(&self) -> Db {
+        Db::empty(Home::new(self.dialect).expect("was there a moment ago"), self.dialect, self.place)
     }
 
     /// Runs a verb where this test wants it to run; in a caller's transaction it is committed if the verb succeeds.
@@ -121,6 +131,19 @@ impl Db {
             Dialect::Postgres => self.postgres().query_one(sql, &[]).unwrap().get(0),
             Dialect::Mariadb => self.mariadb().query_first(sql).unwrap().unwrap(),
             _ => self.sqlite().query_row(sql, [], |row| row.get(0)).unwrap(),
+        }
+    }
+
+    /// The text in the first column of each row.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        match self.dialect {
+            Dialect::Postgres => self.postgres().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
+            Dialect::Mariadb => self.mariadb().query(sql).unwrap(),
+            _ => {
+                let conn = self.sqlite();
+                let mut statement = conn.prepare(sql).unwrap();
+                statement.query_map([], |row| row.get(0)).unwrap().map(|text| text.unwrap()).collect()
+            }
         }
     }
 

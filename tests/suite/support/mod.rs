@@ -2,8 +2,10 @@
 
 #[macro_use]
 mod stamp;
+pub mod catalog;
 mod db;
 pub mod jobs;
+pub mod process;
 pub mod servers;
 mod transaction;
 

@@ -1,0 +1,2 @@
+-- What is left of that setting.
+SELECT current_setting('drip.probe', true)

@@ -1,0 +1,270 @@
+//! The SQL on file agrees with itself from dialect to dialect, and with the code; and there is none elsewhere.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use drip::State;
+
+const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
+
+/// Statements that not every dialect has: which has them, and why.
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 9] = [
+    ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
+    ("pick_jobs", &["mariadb"], "the first half of its claim"),
+    ("mark_jobs", &["mariadb"], "the second half of its claim"),
+    ("due_jobs", &["mariadb"], "the first half of its promotion; promote_jobs is the second"),
+    ("in_transaction", &["mariadb"], "the server has to be asked; SQLite's library knows"),
+    ("leave_probe", &["postgres"], "the same question, as PostgreSQL can be asked it"),
+    ("find_probe", &["postgres"], "and its answer"),
+    ("notify_queues", &["postgres"], "nobody else has notifications"),
+    ("data_version", &["sqlite"], "nobody else says so cheaply whether there are new commits"),
+];
+
+/// Parameters that not every spelling of their statement has: which has them, and why.
+const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 10] = [
+    ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
+    ("claim_jobs", &["queue", "limit"], &["sqlite"], "one queue at a time"),
+    ("insert_job", &["notify"], &["postgres"], "nobody else has notifications"),
+    ("insert_jobs", &["notify"], &["postgres"], "nobody else has notifications"),
+    ("insert_job", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
+    ("insert_jobs", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
+    ("insert_job", &["delay_us", "ttl_us"], &["mariadb", "postgres"], "added to the server's time"),
+    ("insert_job", &["expires_at"], &["sqlite"], "its time is ours"),
+    ("promote_jobs", &["ids"], &["mariadb"], "what due_jobs has locked"),
+    ("promote_jobs", &["limit", "now"], &["postgres", "sqlite"], "MariaDB's due_jobs has these"),
+];
+
+/// Words in quotes that are no states.
+const OTHER_WORDS: [&str; 2] = ["default", "now"];
+
+/// SQL in the code: where, how it begins, and why it is there.
+const IN_CODE: [(&str, &str, &str); 8] = [
+    ("dialect/connection.rs", "SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
+    ("dialect/connection.rs", "ROLLBACK TO SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
+    ("dialect/connection.rs", "RELEASE SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
+    ("worker/once.rs", "SAVEPOINT drip_work", "controls a transaction, alike everywhere"),
+    ("worker/once.rs", "ROLLBACK TO SAVEPOINT drip_work", "controls a transaction, alike everywhere"),
+    ("worker/listener.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
+    ("worker/listener.rs", "SELECT 1", "asks nothing, only whether somebody answers"),
+    ("dialect/mariadb.rs", "SET ", "options of the driver, sent by it when it connects"),
+];
+
+/// With one of these begins what is SQL.
+const VERBS: [&str; 22] = [
+    "ALTER",
+    "ANALYZE",
+    "BEGIN",
+    "COMMIT",
+    "CREATE",
+    "DELETE",
+    "DO",
+    "DROP",
+    "EXPLAIN",
+    "INSERT",
+    "LISTEN",
+    "LOCK",
+    "NOTIFY",
+    "PRAGMA",
+    "RELEASE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SELECT",
+    "SET",
+    "UPDATE",
+    "VACUUM",
+    "WITH",
+];
+
+/// All files below a folder of the repository: path from there, and text.
+fn files_below(folder: &str) -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(next) = folders.pop() {
+        let (inner, plain): (Vec<PathBuf>, Vec<PathBuf>) =
+            std::fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()).partition(|path| path.is_dir());
+        folders.extend(inner);
+        for path in plain {
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    assert!(files.len() > 20, "{folder} has become empty");
+    files
+}
+
+/// Each statement: its name, and its text by dialect.
+fn statements() -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut statements: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for (path, text) in files_below("sql") {
+        if let [dialect, file] = path.split('/').collect::<Vec<_>>()[..] {
+            statements.entry(file.replace(".sql", "")).or_default().insert(dialect.to_owned(), text);
+        }
+    }
+    statements
+}
+
+/// The code under `src`, without its tests.
+fn code() -> BTreeMap<String, String> {
+    let mut files = files_below("src");
+    files.retain(|path, _| !path.ends_with("tests.rs"));
+    for text in files.values_mut() {
+        text.truncate(text.find("\n#[cfg(test)]\nmod tests").unwrap_or(text.len()));
+    }
+    files
+}
+
+/// What is written between quotes, and what outside of them and of comments.
+fn split(text: &str, comment: &str, quote: char) -> (Vec<String>, String) {
+    let (mut quoted, mut outside) = (Vec::new(), String::new());
+    let mut rest = text;
+    while let Some(at) = rest.find([quote, comment.chars().next().unwrap()]) {
+        outside.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if rest.starts_with(comment) {
+            rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
+        } else if let Some(inner) = rest.strip_prefix(quote) {
+            let end = end_of_quote(inner, quote);
+            // Rust's '"' is a quote that begins nothing.
+            if !outside.ends_with('\'') {
+                quoted.push(inner[..end].to_owned());
+                rest = &inner[(end + 1).min(inner.len())..];
+            } else {
+                rest = inner;
+            }
+        } else {
+            outside.push_str(&rest[..1]);
+            rest = &rest[1..];
+        }
+    }
+    (quoted, outside + rest)
+}
+
+fn end_of_quote(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if c == quote => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+fn parameters(sql: &str) -> BTreeSet<String> {
+    let outside = split(sql, "--", '\'').1.replace("::", " ");
+    let ends = |c: char| !c.is_ascii_lowercase() && c != '_';
+    let names = outside.split(':').skip(1).map(|after| after.split(ends).next().unwrap_or_default().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_dialect_has_every_statement() {
+    let statements = statements();
+    for (name, texts) in &statements {
+        let exception = STATEMENTS_OF_SOME.iter().find(|(exception, ..)| exception == name);
+        let expected: BTreeSet<&str> =
+            exception.map_or(&DIALECTS[..], |(_, dialects, _)| dialects).iter().copied().collect();
+        assert_eq!(texts.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "{name}");
+    }
+    for (name, ..) in STATEMENTS_OF_SOME {
+        assert!(statements.contains_key(name), "{name} is listed, and gone");
+    }
+}
+
+#[test]
+fn every_statement_is_used() {
+    let code = code().into_values().collect::<String>();
+    for name in statements().keys() {
+        assert!(code.contains(&format!("statement!(\"{name}\"")), "nobody runs {name}");
+    }
+}
+
+#[test]
+fn a_statement_takes_the_same_parameters_in_every_dialect() {
+    let mut excused = 0;
+    for (name, texts) in statements() {
+        let taken: BTreeMap<_, _> = texts.iter().map(|(dialect, text)| (dialect.as_str(), parameters(text))).collect();
+        for parameter in taken.values().flatten().collect::<BTreeSet<_>>() {
+            let takers: Vec<&str> =
+                taken.iter().filter(|(_, all)| all.contains(parameter)).map(|(name, _)| *name).collect();
+            let exception = PARAMETERS_OF_SOME
+                .iter()
+                .find(|(statement, parameters, ..)| *statement == name && parameters.contains(&parameter.as_str()));
+            match exception {
+                Some((_, _, dialects, _)) => {
+                    assert_eq!(&takers, dialects, ":{parameter} of {name}");
+                    excused += 1;
+                }
+                None => assert_eq!(takers.len(), texts.len(), ":{parameter} of {name} is taken by {takers:?} only"),
+            }
+        }
+    }
+    let listed: usize = PARAMETERS_OF_SOME.iter().map(|(_, parameters, ..)| parameters.len()).sum();
+    assert_eq!(excused, listed, "an exception is listed, and no longer one");
+}
+
+#[test]
+fn a_word_in_quotes_is_a_state() {
+    for (path, text) in files_below("sql") {
+        for word in split(&text, "--", '\'').0 {
+            let is_word = !word.is_empty() && word.chars().all(|c| c.is_alphabetic());
+            let known =
+                OTHER_WORDS.contains(&word.as_str()) || word.parse::<State>().is_ok_and(|state| state.name() == word);
+            assert!(!is_word || known, "{path}: {word}");
+        }
+    }
+}
+
+/// A statement that uses other words than the index of unique keys would not be served by it, or miss a holder.
+#[test]
+fn whether_a_key_is_held_is_asked_in_the_words_of_the_index() {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let files = files_below("sql");
+    let active = one_line(&files["active.sql"]);
+    let held = active.strip_prefix("unique_key IS NOT NULL AND ").unwrap();
+    for (dialect, expected) in [
+        ("postgres", format!("CREATE UNIQUE INDEX drip_job_unique ON drip_job (unique_key) WHERE {active};")),
+        ("sqlite", format!("CREATE UNIQUE INDEX drip_job_unique ON drip_job (unique_key) WHERE {active};")),
+        ("mariadb", format!("unique_active VARBINARY(32) AS (IF({held}, unique_key, NULL))")),
+    ] {
+        let folder = format!("{dialect}/migrations/");
+        let ups = files.iter().filter(|(path, _)| path.starts_with(&folder) && path.ends_with(".up.sql"));
+        let all = one_line(&ups.map(|(_, text)| text.as_str()).collect::<String>());
+        let beginning = expected.split('(').next().unwrap();
+        // The last word on it counts.
+        let latest = &all[all.rfind(beginning).unwrap()..];
+        assert!(latest.starts_with(&expected), "{dialect}\n   found: {latest}\nexpected: {expected}");
+    }
+}
+
+#[test]
+fn there_is_no_sql_in_the_code() {
+    let mut excused = BTreeSet::new();
+    for (path, text) in code() {
+        for literal in split(&text, "//", '"').0 {
+            let verb = literal.trim_start().split(|c: char| !c.is_ascii_uppercase()).next().unwrap_or_default();
+            let inside = ["INSERT INTO ", " FROM drip_", "UPDATE drip_"].iter().any(|sql| literal.contains(sql));
+            if !inside && !VERBS.contains(&verb) {
+                continue;
+            }
+            let exception = IN_CODE.iter().position(|(file, start, _)| *file == path && literal.starts_with(start));
+            assert!(exception.is_some(), "src/{path} holds SQL, which belongs into sql/: {literal}");
+            excused.extend(exception);
+        }
+    }
+    assert_eq!(excused.len(), IN_CODE.len(), "an exception is listed, and no longer one");
+}
+
+#[test]
+fn quotes_and_comments_are_told_apart() {
+    let (quoted, outside) = split("a -- it's b\n'c -- ''d'' ' - e", "--", '\'');
+    assert_eq!((quoted.concat().as_str(), outside.as_str()), ("c -- d ", "a \n - e"));
+    let rust = r#"x("a\"b//c", '"', d); // "e""#;
+    assert_eq!(split(rust, "//", '"').0, ["a\\\"b//c"]);
+    assert_eq!(parameters("-- :a\n:b::text ':c' :d_e::int"), ["b", "d_e"].map(str::to_owned).into());
+}
