@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{Error, Result};
 
+static KEPT_CONNECTION: Statement = statement!("kept_connection" of postgres);
 static LEAVE_PROBE: Statement = statement!("leave_probe" of postgres);
 static FIND_PROBE: Statement = statement!("find_probe" of postgres);
 
@@ -227,7 +228,7 @@ impl sealed::Driver for Client {
     }
 
     fn tune(&mut self) -> Result<()> {
-        self.batch_execute(include_str!("../../sql/postgres/kept_connection.sql")).map_err(classify)
+        self.batch_execute(&KEPT_CONNECTION.text(Dialect::Postgres).sql).map_err(classify)
     }
 
     fn as_postgres(&mut self) -> Option<&mut Client> {

@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 9] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 10] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -19,6 +19,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 9] = [
     ("leave_probe", &["postgres"], "the same question, as PostgreSQL can be asked it"),
     ("find_probe", &["postgres"], "and its answer"),
     ("notify_queues", &["postgres"], "nobody else has notifications"),
+    ("kept_connection", &["postgres"], "nobody else's planner has to be told"),
     ("data_version", &["sqlite"], "nobody else says so cheaply whether there are new commits"),
 ];
 
