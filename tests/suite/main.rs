@@ -5,4 +5,5 @@
 #[macro_use]
 mod support;
 
-mod insert; // a job comes to be exactly if its transaction commits
+mod commit; // a job comes to be exactly if its transaction commits
+mod insert; // a job is what was asked for, inserted alone or in a batch

@@ -3,6 +3,9 @@
 #[macro_use]
 mod stamp;
 mod db;
+pub mod pools;
 pub mod servers;
+mod tx;
 
 pub use db::{Db, Place};
+pub use tx::{End, Open, Tx};
