@@ -50,7 +50,7 @@ on_every_database! {
 
     fn by_the_databases_own_clock_a_job_is_due_when_it_should_be(db: &Db) {
         let client = drip::Client::connect(&db.url).unwrap();
-        let before = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap();
+        let before = real_time();
         let job = insert_job(&client, NewJob::new("k", json!({})).ttl(HOUR)).unwrap().into_job();
         let later = insert_many(&client, [NewJob::new("k", json!({})).delay(HOUR), NewJob::new("k", json!({}))]).unwrap();
         // The server runs on this machine, and so by its clock.
@@ -62,4 +62,23 @@ on_every_database! {
         assert_eq!(later.scheduled_at.duration_since(later.created_at).unsigned_abs(), HOUR);
         assert_eq!((&db.job(job.id), &db.job(later.id)), (&job, later));
     }
+
+    /// PostgreSQL's `now()` is when the transaction began.
+    fn in_a_long_transaction_a_job_is_as_old_as_its_insert(db: &Db) {
+        let (before, job) = db.transaction(|tx| {
+            tx.execute("SELECT 1").unwrap();
+            (real_time(), insert_job(tx.in_real_time(), NewJob::new("k", json!({}))).unwrap().into_job())
+        });
+        assert!(before <= job.created_at && before <= job.scheduled_at, "{before}: {job:?}");
+        let (before, jobs) = db.transaction(|tx| {
+            tx.execute("SELECT 1").unwrap();
+            (real_time(), insert_many(tx.in_real_time(), [NewJob::new("k", json!({})), NewJob::new("k", json!({}))]).unwrap())
+        });
+        assert!(jobs.iter().all(|inserted| before <= inserted.job().created_at), "{before}: {jobs:?}");
+    }
+}
+
+/// To the microsecond, as the databases have it.
+fn real_time() -> Timestamp {
+    Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap()
 }

@@ -117,11 +117,13 @@ on_every_database_and_place! {
         refuse_kind(db, "refused");
         for unique in [false, true] {
             let job = |n| {
-                let job = NewJob::new(if n == 2_400 { "refused" } else { "k" }, json!({"n": n}));
+                let job = NewJob::new(if n == 2_400 { "refused" } else { "k" }, json!({"card": "4111-1111", "n": n}));
                 if unique && n % 800 == 0 { job.unique(Unique::new().by_args()) } else { job }
             };
             let error = db.on(|on| insert_many(on, (0..2_500).map(job))).unwrap_err();
             assert!(!error.is_unique_conflict() && !error.is_transient() && !error.is_invalid_input(), "{error}");
+            let text = error.to_string();
+            assert!(text.contains("refuse") && !text.contains("4111"), "says who refused, and holds no args: {text}");
             assert_eq!(db.jobs(), 0);
         }
     }

@@ -7,3 +7,4 @@ mod support;
 
 mod commit; // a job comes to be exactly if its transaction commits
 mod insert; // a job is what was asked for, inserted alone or in a batch
+mod unique; // what makes a job the same as another, and the keys that stand for it

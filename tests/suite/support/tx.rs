@@ -28,12 +28,17 @@ pub enum End {
 impl Tx<'_, '_> {
     /// Where a verb runs, at the time of the test's clock.
     pub fn on(&mut self) -> AnySession<'_> {
-        let session = match &mut self.open {
+        let now = self.now;
+        self.in_real_time().at(now)
+    }
+
+    /// Where a verb runs, at the time of the database's clock.
+    pub fn in_real_time(&mut self) -> AnySession<'_> {
+        match &mut self.open {
             Open::Postgres(tx) => AnySession::new(&mut **tx),
             Open::Mariadb(tx) => AnySession::new(&mut **tx),
             Open::Sqlite(tx) => AnySession::new(&mut **tx),
-        };
-        session.at(self.now)
+        }
     }
 
     /// Runs plain SQL of the application's own.
