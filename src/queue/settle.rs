@@ -286,6 +286,11 @@ impl Move {
         }
     }
 
+    fn drop_key(&mut self) {
+        self.drop_key = true;
+        self.job.unique_states = 0;
+    }
+
     fn finish(&mut self, state: State, now: Timestamp) {
         self.job.state = state;
         self.job.finalized_at = Some(now);
@@ -346,7 +351,7 @@ fn take_key(sql: &mut Sql<'_>, mut moved: Move, now: Timestamp) -> Result<Job> {
     match sql.savepoint(|sql| write(sql, one)) {
         Ok(()) => Ok(moved.job),
         Err(error) if error.is_unique_conflict() && moved.from == State::Running => {
-            moved.drop_key = true;
+            moved.drop_key();
             moved.end(State::Discarded, Some("unique_conflict: another job holds the same unique key"), now);
             write(sql, std::slice::from_ref(&moved))?;
             Ok(moved.job)

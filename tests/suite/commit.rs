@@ -65,12 +65,12 @@ on_every_database! {
 
     /// PostgreSQL's `now()` is when the transaction began.
     fn in_a_long_transaction_a_job_is_as_old_as_its_insert(db: &Db) {
-        let (before, job) = db.transaction(|tx| {
+        let (before, job) = db.committed(|tx| {
             tx.execute("SELECT 1").unwrap();
             (real_time(), insert_job(tx.in_real_time(), NewJob::new("k", json!({}))).unwrap().into_job())
         });
         assert!(before <= job.created_at && before <= job.scheduled_at, "{before}: {job:?}");
-        let (before, jobs) = db.transaction(|tx| {
+        let (before, jobs) = db.committed(|tx| {
             tx.execute("SELECT 1").unwrap();
             (real_time(), insert_many(tx.in_real_time(), [NewJob::new("k", json!({})), NewJob::new("k", json!({}))]).unwrap())
         });

@@ -95,7 +95,7 @@ on_every_database_and_place! {
         let job = || NewJob::new("k", json!({})).unique(Unique::new().by_period(ten_years));
         assert!(!insert_job(&client, job()).unwrap().is_duplicate());
         assert!(insert_job(&client, job().delay(HOUR)).unwrap().is_duplicate());
-        assert!(db.transaction(|tx| insert_job(tx.in_real_time(), job())).unwrap().is_duplicate());
+        assert!(db.committed(|tx| insert_job(tx.in_real_time(), job())).unwrap().is_duplicate());
     }
 }
 

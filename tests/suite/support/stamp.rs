@@ -25,9 +25,9 @@ macro_rules! on_every_database {
 macro_rules! on_every_database_and_place {
     ($($(#[$meta:meta])* fn $name:ident($db:ident: &Db) $body:block)*) => {
         $($(#[$meta])* fn $name($db: &$crate::support::Db) $body)*
-        $crate::on_every_database!(@module postgres Postgres Own $($name)*);
-        $crate::on_every_database!(@module mariadb Mariadb Own $($name)*);
-        $crate::on_every_database!(@module sqlite Sqlite Own $($name)*);
+        $crate::on_every_database!(@module postgres_in_own_transaction Postgres Own $($name)*);
+        $crate::on_every_database!(@module mariadb_in_own_transaction Mariadb Own $($name)*);
+        $crate::on_every_database!(@module sqlite_in_own_transaction Sqlite Own $($name)*);
         $crate::on_every_database!(@module postgres_in_callers_transaction Postgres Callers $($name)*);
         $crate::on_every_database!(@module mariadb_in_callers_transaction Mariadb Callers $($name)*);
         $crate::on_every_database!(@module sqlite_in_callers_transaction Sqlite Callers $($name)*);

@@ -63,7 +63,7 @@ impl Tx<'_, '_> {
 
 impl Db {
     /// Runs `work` in a transaction of the application's own, which is then committed.
-    pub fn transaction<T>(&self, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> T {
+    pub fn committed<T>(&self, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> T {
         let (answer, committed) = self.ended(End::Commit, work);
         committed.unwrap();
         answer
