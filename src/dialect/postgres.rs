@@ -14,7 +14,7 @@ use postgres::{
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
-    connection::{Link, TransactionWork, row, undecodable},
+    connection::{Link, TransactionWork, from_microsecond, row, undecodable},
     pool::sealed,
     statement,
 };
@@ -178,7 +178,7 @@ impl<'a> FromSql<'a> for Cell {
             Type::INT4 => Cell::Int(i32::from_be_bytes(raw.try_into()?).into()),
             Type::INT8 => Cell::Int(i64::from_be_bytes(raw.try_into()?)),
             Type::TIMESTAMPTZ => {
-                Cell::Time(Timestamp::from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
+                Cell::Time(from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
             }
             Type::BYTEA => Cell::Bytes(raw.to_vec()),
             Type::VOID => Cell::Null,

@@ -27,7 +27,6 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 /// What an insert has led to.
 #[derive(Debug, Clone, PartialEq)]
-#[must_use]
 pub enum Inserted {
     /// The job is new.
     New(Job),
@@ -143,7 +142,6 @@ fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
         if let Some(holder) = read::holder(sql, key)? {
             return Ok(Inserted::Duplicate(replace_if_asked(sql, holder, checked)?));
         }
-        sql.prove_open()?;
     }
     Err(Error::transient("jobs with the same unique key come and go too fast; try again"))
 }
@@ -214,7 +212,7 @@ fn prove_open_for_insert(sql: &mut Sql<'_>) -> Result<()> {
     }
 }
 
-/// Inserts, unless the key is held (or, on MariaDB, the caller's transaction is gone).
+/// Inserts, unless the key is held.
 fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Job>> {
     prove_open_for_insert(sql)?;
     let job = &checked.job;
@@ -246,7 +244,11 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
     );
     match row {
         Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
-        Ok(None) => Ok(None),
+        Ok(None) => {
+            // A transaction that is gone must not pass for a duplicate.
+            sql.prove_open()?;
+            Ok(None)
+        }
         Err(error) if error.is_unique_conflict() => Ok(None),
         Err(error) => Err(error),
     }

@@ -5,8 +5,11 @@ mod stamp;
 pub mod catalog;
 mod db;
 pub mod jobs;
+pub mod pools;
 pub mod process;
 pub mod servers;
 mod transaction;
+mod tx;
 
 pub use db::{Db, Place};
+pub use tx::{End, Open, Tx};
