@@ -14,6 +14,7 @@ use super::{
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
     statement,
+    statement::Text,
 };
 use crate::{Error, Result};
 
@@ -68,7 +69,7 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     }
 }
 
-fn bound(text: &super::Text, params: &Params<'_>) -> Result<mysql::Params> {
+fn bound(text: &Text, params: &Params<'_>) -> Result<mysql::Params> {
     let values: Vec<mysql::Value> = text.bind(params)?.into_iter().map(encode).collect();
     Ok(if values.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(values) })
 }
