@@ -21,8 +21,11 @@ pub(super) struct Budget {
     in_flight: AtomicUsize,
     by_queue: Vec<AtomicUsize>,
     finished: AtomicU64,
-    /// Rung when a place is free again.
+    /// Rung when so few are left that the claimer wants to know.
     freed: (Sender<()>, Receiver<()>),
+    /// How few that is. Ringing for each of a hundred thousand jobs a second would keep the claimer's thread busy with
+    /// waking up.
+    ring_below: AtomicUsize,
 }
 
 impl Budget {
@@ -32,6 +35,7 @@ impl Budget {
             by_queue: (0..queues).map(|_| AtomicUsize::new(0)).collect(),
             finished: AtomicU64::new(0),
             freed: bounded(1),
+            ring_below: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -47,9 +51,12 @@ impl Budget {
         if let Some(queue) = queue {
             self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
         }
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        let left = self.in_flight.fetch_sub(1, Ordering::AcqRel) - 1;
         self.finished.fetch_add(1, Ordering::Relaxed);
-        let _ = self.freed.0.try_send(());
+        // A queue with a limit of its own may be waited for at any level.
+        if queue.is_some() || left <= self.ring_below.load(Ordering::Acquire) {
+            let _ = self.freed.0.try_send(());
+        }
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -93,6 +100,8 @@ impl Pace {
     /// How many more may be claimed now; 0 while enough are `waiting` for a thread.
     pub(super) fn room(&mut self, budget: &Budget, waiting: usize) -> usize {
         self.measure(budget.finished(), self.since.elapsed());
+        let enough = (self.concurrency + self.ahead / 2).min(self.concurrency + self.ahead - 1);
+        budget.ring_below.store(enough, Ordering::Release);
         if waiting > self.ahead / 2 {
             return 0;
         }
