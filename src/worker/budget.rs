@@ -13,6 +13,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 /// How far ahead the worker claims.
 const HORIZON: Duration = Duration::from_millis(30);
 
+/// How long a claimed job may wait for a thread before it is given back.
+const HOARDED: Duration = Duration::from_secs(1);
+
+/// Over how long the pace is averaged.
+const SMOOTHING: Duration = Duration::from_millis(20);
+
 /// The most that is claimed ahead. Statements gain little beyond a thousand rows.
 pub(super) const MAX_AHEAD: usize = 2000;
 
@@ -108,9 +114,9 @@ impl Pace {
         (self.concurrency + self.ahead).saturating_sub(budget.in_flight())
     }
 
-    /// Claimed ahead at a pace that has not held: these should be given back.
+    /// Claimed ahead at a pace that has not held: what would wait for more than [`HOARDED`] should be given back.
     pub(super) fn excess(&self, waiting: usize) -> usize {
-        waiting.saturating_sub(self.ahead.max(self.concurrency))
+        waiting.saturating_sub((self.rate * HOARDED.as_secs_f64()) as usize + self.concurrency)
     }
 
     fn measure(&mut self, finished: u64, elapsed: Duration) {
@@ -119,7 +125,9 @@ impl Pace {
             return;
         }
         let sample = finished.saturating_sub(self.finished) as f64 / elapsed.as_secs_f64();
-        self.rate = (self.rate + sample) / 2.0;
+        // A long span says all, a short one a little.
+        let weight = (elapsed.as_secs_f64() / SMOOTHING.as_secs_f64()).min(1.0);
+        self.rate += (sample - self.rate) * weight;
         let wanted = (self.rate * HORIZON.as_secs_f64()) as usize;
         // Step by step, so that one lucky moment does not fetch thousands.
         self.ahead = wanted.min(self.ahead * 4 + self.concurrency).min(MAX_AHEAD);
