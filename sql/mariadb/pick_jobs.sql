@@ -5,9 +5,9 @@ WHERE state = 'available' AND queue = :queue
   AND scheduled_at <= COALESCE(:now, UTC_TIMESTAMP(6))
   AND (expires_at IS NULL OR expires_at > COALESCE(:now, UTC_TIMESTAMP(6)))
   AND (:kinds IS NULL OR JSON_CONTAINS(:kinds, JSON_QUOTE(kind)))
-  -- A key that is held while running, but not yet while available, may be taken by another.
-  AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
-      SELECT 1 FROM drip_job AS holder WHERE holder.unique_active = drip_job.unique_key))
+  -- A key that is held while running, but not yet while available, may be taken by another. No NOT EXISTS: see due_jobs.
+  AND (COALESCE(unique_states & 3, 0) <> 2 OR (
+      SELECT 1 FROM drip_job AS holder WHERE holder.unique_active = drip_job.unique_key) IS NULL)
   AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = :queue AND paused_at IS NOT NULL)
 ORDER BY priority, scheduled_at, id
 LIMIT :limit

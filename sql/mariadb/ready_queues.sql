@@ -1,9 +1,5 @@
--- The queues in which jobs are available: from each to the next in the index, not over their rows.
-WITH RECURSIVE ready(queue) AS (
-    SELECT min(queue) FROM drip_job WHERE state = 'available'
-    UNION ALL
-    SELECT (SELECT min(j.queue) FROM drip_job AS j WHERE j.state = 'available' AND j.queue > ready.queue)
-    FROM ready
-    WHERE ready.queue IS NOT NULL
-)
-SELECT queue FROM ready WHERE queue IS NOT NULL
+-- The next queue in which jobs are available, by name. One at a time: that is a look into the index, while everything
+-- that would find them all at once reads all available jobs.
+SELECT queue
+FROM (SELECT min(queue) AS queue FROM drip_job WHERE state = 'available' AND queue > :after) AS next
+WHERE queue IS NOT NULL

@@ -2,7 +2,8 @@
 --
 -- One index probe a queue (LATERAL) and a common table expression: `queue = ANY (…) ORDER BY` would sort, and in
 -- `id IN (SELECT … LIMIT n FOR UPDATE SKIP LOCKED)` the sub-select may be run again and lock more than n. One that locks
--- rows is never merged into the outer statement.
+-- rows is never merged into the outer statement. OFFSET 0: without it the planner may read all keys that are held into a
+-- hash table instead of asking the index for one.
 WITH picked AS (
     SELECT job.id
     FROM json_to_recordset(:wanted) AS wanted(queue text, "limit" bigint)
@@ -15,7 +16,7 @@ WITH picked AS (
           AND (:kinds IS NULL OR kind IN (SELECT json_array_elements_text(:kinds)))
           -- A key that is held while running, but not yet while available, may be taken by another.
           AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
-              SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active}))
+              SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active} OFFSET 0))
         ORDER BY priority, scheduled_at, id
         LIMIT wanted."limit"
         FOR UPDATE SKIP LOCKED

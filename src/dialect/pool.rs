@@ -31,6 +31,10 @@ pub(crate) mod sealed {
         fn in_transaction(&mut self) -> Result<bool>;
         /// Whether it answers: one round trip.
         fn is_alive(&mut self) -> bool;
+        /// Settings for any connection of our own.
+        fn adopt(&mut self) -> Result<()> {
+            Ok(())
+        }
         /// Settings for a connection of our own that runs nothing but our own statements.
         fn tune(&mut self) -> Result<()> {
             Ok(())
@@ -223,6 +227,11 @@ pub(crate) struct PoolSize {
 impl<D: Driver> OwnPool<D> {
     /// Opens one connection first, so that a wrong address fails at once and with the driver's own words.
     pub(crate) fn new(connect: Box<Connect<D>>, size: PoolSize) -> Result<Self> {
+        let connect = Box::new(move || {
+            let mut driver = connect()?;
+            driver.adopt()?;
+            Ok(driver)
+        });
         drop(connect()?);
         let connector = Arc::new(Connector { connect, last_error: Mutex::new(None) });
         let pool = Pool::builder()

@@ -182,9 +182,19 @@ fn marked(job: Job, at: Timestamp, worker: &str) -> Job {
     }
 }
 
-/// The queues in which jobs are available, by name.
+/// The queues in which jobs are available, by name. MariaDB names the next one only.
 pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
-    sql.rows(&READY_QUEUES, &[])?.iter_mut().map(|row| row.text()).collect()
+    let mut queues = Vec::<String>::new();
+    loop {
+        let after = queues.last().map_or("", String::as_str);
+        let mut rows = sql.rows(&READY_QUEUES, &[("after", Value::Text(Some(after)))])?;
+        let more = rows.iter_mut().map(|row| row.text()).collect::<Result<Vec<_>>>()?;
+        let is_last = sql.dialect().claim_style() != ClaimStyle::PickThenMark || more.is_empty();
+        queues.extend(more);
+        if is_last {
+            return Ok(queues);
+        }
+    }
 }
 
 /// Queues and kinds of jobs that wait at the head of these queues, and that the claimant does not handle.
