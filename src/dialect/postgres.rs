@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{Error, Result};
 
+static OWN_CONNECTION: Statement = statement!("own_connection" of postgres);
 static KEPT_CONNECTION: Statement = statement!("kept_connection" of postgres);
 static LEAVE_PROBE: Statement = statement!("leave_probe" of postgres);
 static FIND_PROBE: Statement = statement!("find_probe" of postgres);
@@ -237,7 +238,7 @@ impl sealed::Driver for Client {
     }
 
     fn adopt(&mut self) -> Result<()> {
-        self.batch_execute(include_str!("../../sql/postgres/own_connection.sql")).map_err(classify)
+        self.batch_execute(&OWN_CONNECTION.text(Dialect::Postgres).sql).map_err(classify)
     }
 
     fn tune(&mut self) -> Result<()> {
