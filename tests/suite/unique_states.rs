@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use drip::{
-    Failure, Job, NewJob, State, Unique, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job, insert_job,
-    retry_completed_job, retry_job, snooze_job,
+    Failure, Job, NewJob, State, Unique, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job,
+    insert_job, retry_completed_job, retry_job, snooze_job,
 };
 use serde_json::json;
 
@@ -156,9 +156,11 @@ const LIVES: &[(&str, AtInsert, Moves)] = &[
     ("discarded by its handler", |job| job, |db, job| db.on(|on| discard_job(on, &claim(db, job))).unwrap()),
     ("completed", |job| job, |db, job| db.on(|on| complete_job(on, &claim(db, job))).unwrap()),
     ("failed", |job| job, |db, job| db.on(|on| fail_job(on, &claim(db, job), Failure::new("no"))).unwrap()),
-    ("exhausted", |job| job.max_attempts(1), |db, job| {
-        db.on(|on| fail_job(on, &claim(db, job), Failure::new("no"))).unwrap()
-    }),
+    (
+        "exhausted",
+        |job| job.max_attempts(1),
+        |db, job| db.on(|on| fail_job(on, &claim(db, job), Failure::new("no"))).unwrap(),
+    ),
     ("snoozed", |job| job, |db, job| db.on(|on| snooze_job(on, &claim(db, job), HOUR)).unwrap()),
 ];
 

@@ -8,4 +8,4 @@ pub mod servers;
 mod tx;
 
 pub use db::{Db, Place};
-pub use tx::{End, Open, Tx};
+pub use tx::{End, Open, Tx, patiently};
