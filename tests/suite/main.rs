@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod commit; // a job comes to be exactly if its transaction commits
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
