@@ -106,11 +106,15 @@ impl<'a> Sql<'a> {
     pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.control("SAVEPOINT drip_step")?;
         let result = work(self);
-        if result.is_err() {
-            self.control("ROLLBACK TO SAVEPOINT drip_step")?;
+        let undo = if result.is_err() { self.control("ROLLBACK TO SAVEPOINT drip_step") } else { Ok(()) };
+        let ended = undo.and_then(|()| self.control("RELEASE SAVEPOINT drip_step"));
+        match (result, ended) {
+            // Whatever ended the whole transaction took the savepoint with it, and is what the caller must know. But
+            // nobody may go on from a conflict that was not undone.
+            (Err(error), Err(_)) if !error.is_unique_conflict() => Err(error),
+            (_, Err(error)) => Err(error),
+            (result, Ok(())) => result,
         }
-        self.control("RELEASE SAVEPOINT drip_step")?;
-        result
     }
 }
 

@@ -132,7 +132,7 @@ fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
     let Some(key) = &unique_key else {
         return match try_insert(sql, checked, None)? {
             Some(job) => Ok(Inserted::New(job)),
-            None => Err(Error::transaction_lost()),
+            None => Err(Error::corrupt("a job without a unique key was not inserted")),
         };
     };
     for _ in 0..TRIES {
@@ -244,11 +244,7 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
     );
     match row {
         Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
-        Ok(None) => {
-            // A transaction that is gone must not pass for a duplicate.
-            sql.prove_open()?;
-            Ok(None)
-        }
+        Ok(None) => Ok(None),
         Err(error) if error.is_unique_conflict() => Ok(None),
         Err(error) => Err(error),
     }

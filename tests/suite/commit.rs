@@ -48,6 +48,23 @@ on_every_database! {
         }
     }
 
+    /// MariaDB refuses packets over 16 MiB; and text that is all quotes doubles on its way.
+    fn twenty_jobs_of_nearly_a_mebibyte_are_one_batch(db: &Db) {
+        let payloads = ["x".repeat(1_048_000), "\\\"".repeat(524_000), "é😀".repeat(174_000)];
+        let text = |n: usize| format!(r#"{{"n":{n},"s":"{}"}}"#, payloads[n % payloads.len()]);
+        let metadata = json!({"s": "\"".repeat(500_000)});
+        let jobs = (0..20).map(|n| match n {
+            19 => NewJob::from_json("big", text(n)).metadata(metadata.clone()),
+            _ => NewJob::from_json("big", text(n)),
+        });
+        let inserted = db.committed(|tx| insert_many(tx.on(), jobs)).unwrap();
+        for (n, inserted) in inserted.iter().enumerate() {
+            assert!(db.job(inserted.job().id).args_text() == text(n), "job {n}");
+        }
+        assert!(serde_json::Value::from(db.job(inserted[19].job().id).metadata().unwrap()) == metadata);
+        assert_eq!(db.jobs(), 20);
+    }
+
     fn by_the_databases_own_clock_a_job_is_due_when_it_should_be(db: &Db) {
         let client = drip::Client::connect(&db.url).unwrap();
         let before = real_time();

@@ -12,4 +12,4 @@ mod transaction;
 mod tx;
 
 pub use db::{Db, Place};
-pub use tx::{End, Open, Tx};
+pub use tx::{End, Open, Tx, patiently};

@@ -97,3 +97,13 @@ impl Db {
         }
     }
 }
+
+/// Tries again what failed for a reason that passes: in a transaction of the caller's nobody but the caller does.
+pub fn patiently<T>(mut transaction: impl FnMut() -> Result<T>) -> T {
+    loop {
+        match transaction() {
+            Err(error) if error.is_transient() => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+}
