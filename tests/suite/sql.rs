@@ -40,7 +40,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 11] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 3] = ["default", "now", "off"];
+const OTHER_WORDS: [&str; 4] = ["default", "jit", "now", "off"];
 
 /// SQL in the code: where, how it begins, and why it is there.
 const IN_CODE: [(&str, &str, &str); 8] = [

@@ -7,6 +7,7 @@ mod db;
 pub mod jobs;
 pub mod process;
 pub mod servers;
+pub mod statement;
 mod transaction;
 
 pub use db::{Db, Place};
