@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a prepared statement is used. With it goes its plan, which is the right one for the table as it was: made when
 /// there were but a few jobs it looks through the whole table (77 ms rather than 0.06 once there are 300,000), until the
 /// table is analysed.
-const PLAN_LIFE: Duration = Duration::from_secs(5);
+const PLAN_LIFE: Duration = Duration::from_secs(2);
 
 /// How a connection of our own is opened.
 pub(crate) fn config(url: &str) -> Result<Config> {

@@ -15,6 +15,8 @@ mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
+mod plans; // the hot statements read what they need and nothing else
+mod prepared; // a statement that was prepared once can be run again and again
 mod schema; // what the migrations lead to is what is on file
 mod sql; // the SQL on file agrees with itself and with the code
 mod unique; // what makes a job the same as another, and the keys that stand for it

@@ -8,6 +8,7 @@ pub mod jobs;
 pub mod pools;
 pub mod process;
 pub mod servers;
+pub mod statement;
 mod transaction;
 mod tx;
 

@@ -1,0 +1,253 @@
+//! The hot statements find what they need through an index, in its order, whatever else is in the table and whether or
+//! not the database has statistics of it.
+
+use std::ops::RangeInclusive;
+
+use drip::{Dialect, fetch_jobs};
+use mysql::prelude::Queryable;
+
+use crate::support::{
+    Db, Place,
+    statement::{self, parameter},
+};
+
+const CLAIM: &str = "drip_job_claim";
+const DUE: &str = "drip_job_due";
+const UNIQUE: &str = "drip_job_unique";
+const ID: &str = "primary key";
+
+/// What a statement may read jobs through, the first of which it must; and whether it may sort what it has found.
+const STATEMENTS: [(&str, &[&str], bool); 15] = [
+    ("claim_jobs", &[CLAIM, UNIQUE, ID], false),
+    ("pick_jobs", &[CLAIM, UNIQUE], false),
+    ("mark_jobs", &[ID], false),
+    ("due_jobs", &[DUE, UNIQUE], false),
+    // It groups a batch by unique key; and where little is due, PostgreSQL sorts that.
+    ("promote_jobs", &[ID, DUE, UNIQUE], true),
+    ("next_due", &[DUE], false),
+    ("find_holder", &[UNIQUE], false),
+    ("lock_jobs", &[ID], true),
+    ("complete_jobs", &[ID], false),
+    ("completed_claims", &[ID], false),
+    ("standing_claims", &[ID], false),
+    ("move_jobs", &[ID], false),
+    ("drop_jobs", &[ID], false),
+    ("get_job", &[ID], false),
+    ("ready_queues", &[CLAIM], false),
+];
+
+/// As many jobs as PostgreSQL may look through where it need not.
+const SMALL: i64 = 1000;
+
+/// How a plan reads jobs.
+#[derive(Debug, Default)]
+struct Plan {
+    text: String,
+    indexes: Vec<String>,
+    /// It looks at every row of the table, in the order of the table or of an index.
+    scans: bool,
+    sorts: bool,
+    /// The server has answered from the end of an index while it was still planning.
+    is_answer: bool,
+}
+
+impl Plan {
+    fn through(&mut self, index: &str) {
+        let is_key = ["drip_job_pkey", "PRIMARY", "INTEGER PRIMARY KEY"].contains(&index);
+        self.indexes.push(if is_key { ID.to_owned() } else { index.to_owned() });
+    }
+}
+
+/// PostgreSQL's plan under these settings: one made for the values, or one for any.
+fn plan_on_postgres(db: &Db, name: &str, settings: &str, small: bool) -> Option<Plan> {
+    let mut names = Vec::new();
+    let sql = statement::text(db.dialect, name, |name| statement::number(&mut names, name, '$'))?;
+    let (types, values) = statement::typed(&names);
+    let mut client = db.postgres();
+    client.batch_execute(&format!("{settings}; PREPARE it{types} AS {sql}")).unwrap();
+    let rows = client.query(&format!("EXPLAIN (COSTS OFF) EXECUTE it{values}"), &[]).unwrap();
+    let lines: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    let mut plan = Plan { text: lines.join("\n"), ..Plan::default() };
+    for (line, next) in lines.iter().zip(lines[1..].iter().chain([&""])) {
+        let node = line.trim_start_matches([' ', '-', '>']);
+        let words = node.split(' ').collect::<Vec<_>>();
+        plan.sorts |= node.starts_with("Sort") || node.starts_with("Incremental Sort");
+        plan.scans |= node.starts_with("Seq Scan on drip_job") || node.starts_with("Parallel");
+        if ["Index Scan", "Index Only Scan", "Bitmap Index Scan"].iter().any(|scan| node.starts_with(scan)) {
+            let index = words.iter().find(|word| word.starts_with("drip_")).expect("the name of the index");
+            plan.through(index);
+            let whole = ![CLAIM, DUE].contains(index) && !next.trim_start().starts_with("Index Cond");
+            // Of a small table that may well be the best plan, and for once it is not kept for long.
+            plan.scans |= whole && !small;
+        }
+    }
+    plan.indexes.retain(|index| !index.starts_with("drip_queue"));
+    Some(plan)
+}
+
+fn plan_on_mariadb(db: &Db, name: &str) -> Option<Plan> {
+    let sql = statement::text(db.dialect, name, |name| parameter(name, db.dialect).1.literal(db.dialect))?;
+    let rows: Vec<mysql::Row> = db.mariadb().query(format!("EXPLAIN {sql}")).unwrap();
+    let mut plan = Plan::default();
+    for row in rows {
+        let cell = |column: &str| row.get::<Option<String>, _>(column).flatten().unwrap_or_default();
+        let (table, kind, key, extra) = (cell("table"), cell("type"), cell("key"), cell("Extra"));
+        plan.text += &format!("{table} {kind} {key}: {extra}\n");
+        plan.is_answer |= extra.contains("optimized away");
+        if table.is_empty() || table.starts_with('<') || table == "drip_queue" || extra.contains("Table function") {
+            continue;
+        }
+        plan.scans |= kind == "ALL" || kind == "index" || cell("select_type") == "MATERIALIZED";
+        plan.sorts |= extra.contains("filesort") || extra.contains("temporary");
+        plan.through(&key);
+    }
+    Some(plan)
+}
+
+fn plan_on_sqlite(db: &Db, name: &str) -> Option<Plan> {
+    let sql = statement::text(db.dialect, name, |name| parameter(name, db.dialect).1.literal(db.dialect))?;
+    let conn = db.sqlite();
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+    let mut plan = Plan::default();
+    for step in steps.map(|step| step.unwrap()) {
+        plan.text += &format!("{step}\n");
+        plan.sorts |= step.contains("TEMP B-TREE");
+        plan.scans |= ["SCAN drip_job", "SCAN holder", "SCAN j"]
+            .iter()
+            .any(|scan| format!("{step} ").starts_with(&format!("{scan} ")));
+        if let Some((_, index)) = step.split_once(" USING ").filter(|_| !step.contains("drip_queue")) {
+            let index = index.trim_start_matches("COVERING ").trim_start_matches("INDEX ");
+            plan.through(index.split(" (").next().unwrap());
+        }
+    }
+    Some(plan)
+}
+
+/// The plans of a statement: under the settings of the connections that a worker keeps, or under the server's own.
+fn plans(db: &Db, name: &str, kept: bool, small: bool) -> Vec<Plan> {
+    match db.dialect {
+        Dialect::Postgres => {
+            let settings = if kept { include_str!("../../sql/postgres/kept_connection.sql") } else { "" };
+            let is_old = db.number("SELECT current_setting('server_version_num')::bigint") < 120_000;
+            let modes = if is_old { ["", ""] } else { ["custom", "generic"] };
+            let modes = modes.iter().map(|mode| match *mode {
+                "" => settings.to_owned(),
+                mode => format!("{settings}; SET plan_cache_mode = force_{mode}_plan"),
+            });
+            modes.filter_map(|settings| plan_on_postgres(db, name, &settings, small)).collect()
+        }
+        Dialect::Mariadb => Vec::from_iter(plan_on_mariadb(db, name)),
+        _ => Vec::from_iter(plan_on_sqlite(db, name)),
+    }
+}
+
+fn check(db: &Db, kept: bool) {
+    let jobs = db.jobs();
+    let mut checked = 0;
+    for (name, indexes, may_sort) in STATEMENTS {
+        for plan in plans(db, name, kept, jobs <= SMALL) {
+            let Plan { text, .. } = &plan;
+            let about = format!("{name} where {jobs} jobs are:\n{text}");
+            assert!(!plan.scans, "a table scan in {about}");
+            assert!(may_sort || !plan.sorts, "a sort in {about}");
+            let others: Vec<_> = plan.indexes.iter().filter(|index| !indexes.contains(&index.as_str())).collect();
+            assert!(others.is_empty(), "{others:?} in {about}");
+            assert!(
+                plan.is_answer || plan.indexes.iter().any(|index| index == indexes[0]),
+                "no {} in {about}",
+                indexes[0]
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= STATEMENTS.len() - 3, "{checked}");
+}
+
+/// Inserts jobs in these states, in turn: in five queues, of seven kinds; of those that wait for their time a third is
+/// due; every fifth has a unique key.
+fn fill(db: &Db, numbers: RangeInclusive<i64>, states: &[&str]) {
+    let (from, to) = numbers.into_inner();
+    let numbers = match db.dialect {
+        Dialect::Postgres => format!("SELECT n FROM generate_series({from}, {to}) AS n"),
+        Dialect::Mariadb => format!("SELECT seq AS n FROM seq_{from}_to_{to}"),
+        _ => format!(
+            "WITH RECURSIVE a(n) AS (VALUES ({from}) UNION ALL SELECT n + 1 FROM a WHERE n < {to}) SELECT n FROM a"
+        ),
+    };
+    let (time, key) = match db.dialect {
+        Dialect::Postgres => ("timestamptz '%-01-01'", "convert_to(concat('k', n), 'UTF8')"),
+        Dialect::Mariadb => ("'%-01-01'", "CONCAT('k', n)"),
+        _ => ("'%-01-01T00:00:00.000000Z'", "CAST('k' || n AS BLOB)"),
+    };
+    let (past, future) = (time.replace('%', "2020"), time.replace('%', "2040"));
+    let one_of = |count: usize, name: &dyn Fn(usize) -> String| -> String {
+        let whens: String = (0..count).map(|i| format!(" WHEN {i} THEN '{}'", name(i))).collect();
+        format!("CASE n % {count}{whens} END")
+    };
+    db.execute(&format!(
+        "INSERT INTO drip_job (state, queue, kind, priority, scheduled_at, finalized_at, unique_key, unique_states)
+         SELECT state, {queue}, {kind}, 1 + n % 4,
+                CASE WHEN state IN ('scheduled', 'retryable') AND n % 3 > 0 THEN {future} ELSE {past} END,
+                CASE WHEN state IN ('completed', 'discarded', 'cancelled') THEN {past} END,
+                CASE WHEN n % 5 = 0 THEN {key} END, CASE WHEN n % 5 = 0 THEN 207 END
+         FROM (SELECT n, {state} AS state FROM ({numbers}) AS numbers) AS jobs",
+        queue = one_of(5, &|i| format!("q{i}")),
+        kind = one_of(7, &|i| format!("k{i}")),
+        state = one_of(states.len(), &|i| states[i].to_owned()),
+    ));
+}
+
+on_every_database! {
+    fn every_hot_statement_goes_through_its_index(db: &Db) {
+        let all: Vec<_> = drip::State::ALL.iter().map(|state| state.name()).collect();
+        fill(db, 1..=SMALL, &all);
+        check(db, true);
+        fill(db, SMALL + 1..=101_000, &["completed", "scheduled", "discarded"]);
+        check(db, true);
+        check(db, false);
+        db.execute(if db.dialect == Dialect::Mariadb { "ANALYZE TABLE drip_job" } else { "ANALYZE drip_job" });
+        check(db, true);
+        check(db, false);
+    }
+}
+
+/// Its EXPLAIN does not say how far a statement goes along an index; the handler does.
+#[test]
+fn mariadb_reads_few_jobs_where_there_are_many() {
+    Db::run(Dialect::Mariadb, Place::Own, |db| {
+        fill(db, 1..=20_000, &["available", "scheduled", "completed"]);
+        db.execute("UPDATE drip_job SET scheduled_at = '2040-01-01' WHERE state = 'scheduled'");
+        let mut conn = db.mariadb();
+        for name in ["pick_jobs", "due_jobs", "next_due", "find_holder", "ready_queues", "lock_jobs", "complete_jobs"] {
+            let sql =
+                statement::text(db.dialect, name, |name| parameter(name, db.dialect).1.literal(db.dialect)).unwrap();
+            let before = rows_read(&mut conn);
+            conn.query_drop(sql).unwrap();
+            let read = rows_read(&mut conn) - before;
+            assert!(read < 50, "{name} reads {read} rows");
+        }
+    });
+}
+
+fn rows_read(conn: &mut mysql::Conn) -> u64 {
+    let counters: Vec<(String, u64)> = conn.query("SHOW SESSION STATUS LIKE 'Handler_read%'").unwrap();
+    // That of temporary tables, such as this one, aside.
+    counters.iter().filter(|(name, _)| name != "Handler_read_rnd_next").map(|(_, count)| count).sum()
+}
+
+/// Whoever sorts or scans locks every row it looks at, and leaves nothing to others until it commits.
+#[test]
+fn a_claim_locks_no_more_jobs_than_it_takes() {
+    Db::run(Dialect::Mariadb, Place::Own, |db| {
+        fill(db, 1..=100, &["available"]);
+        for isolation in [mysql::IsolationLevel::ReadCommitted, mysql::IsolationLevel::RepeatableRead] {
+            let options = mysql::TxOpts::default().set_isolation_level(Some(isolation));
+            let mut conns = [db.mariadb(), db.mariadb()];
+            let mut open: Vec<_> = conns.iter_mut().map(|conn| conn.start_transaction(options).unwrap()).collect();
+            let claims = open.iter_mut().map(|tx| fetch_jobs(tx, "q1", "worker", 1).unwrap());
+            let ids: Vec<i64> = claims.flatten().map(|job| job.id).collect();
+            assert!(ids.len() == 2 && ids[0] != ids[1], "{isolation:?}: {ids:?}");
+        }
+    });
+}
