@@ -220,9 +220,9 @@ on_every_database! {
             let claimed = db.transaction(|tx| {
                 // PostgreSQL may run a sub-select that locks rows once more for each outer row, and lock others then.
                 if db.dialect == Dialect::Postgres {
-                    tx.execute("SET LOCAL jit = off");
+                    tx.execute("SET LOCAL jit = off").unwrap();
                     for setting in settings.iter().cycle().skip(off).take(4) {
-                        tx.execute(&format!("SET LOCAL enable_{setting} = off"));
+                        tx.execute(&format!("SET LOCAL enable_{setting} = off")).unwrap();
                     }
                 }
                 fetch_jobs(tx.on(), "default", "worker", 7)

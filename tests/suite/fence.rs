@@ -135,7 +135,7 @@ on_every_database! {
         for verb in FENCED {
             let (stale, current) = claimed_twice(db, &["cancel", "retry"], |job| job);
             let run = |claim: &Job| db.transaction(|tx| {
-                tx.execute("INSERT INTO ledger VALUES (1)");
+                tx.execute("INSERT INTO ledger VALUES (1)").unwrap();
                 ask(verb, tx.on(), claim)
             });
             assert!(run(&stale).unwrap_err().is_lost_claim(), "{verb}");

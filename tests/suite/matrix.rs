@@ -145,7 +145,7 @@ on_every_database! {
                 assert!(ask_by_id(verb, tx.on(), job.id).unwrap_err().is_wrong_state(), "{verb}");
                 assert!(ask_by_id(verb, tx.on(), -1).unwrap_err().is_not_found(), "{verb}");
                 witnesses.push(insert_job(tx.on(), NewJob::new("witness", json!({})))?.into_job());
-                tx.execute("UPDATE drip_job SET priority = 2 WHERE kind = 'witness'");
+                tx.execute("UPDATE drip_job SET priority = 2 WHERE kind = 'witness'").unwrap();
             }
             Ok::<_, drip::Error>(witnesses)
         });

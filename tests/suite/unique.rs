@@ -7,8 +7,6 @@ use std::time::Duration;
 use drip::{Dialect, NewJob, Unique, insert_job, insert_many};
 use serde_json::{Value, json};
 
-use crate::support::Db;
-
 const HOUR: Duration = Duration::from_secs(3600);
 const MICROSECOND: Duration = Duration::from_micros(1);
 

@@ -188,7 +188,7 @@ on_every_database! {
             let one = insert_job(tx.on(), NewJob::new("witness", json!({})))?.into_job();
             assert_eq!(complete_job(tx.on(), &second)?.state, State::Discarded);
             let two = insert_job(tx.on(), NewJob::new("witness", json!({})))?.into_job();
-            tx.execute("UPDATE drip_job SET priority = 2 WHERE kind = 'witness'");
+            tx.execute("UPDATE drip_job SET priority = 2 WHERE kind = 'witness'").unwrap();
             Ok::<_, drip::Error>([one, two])
         });
         assert!(witnesses.unwrap().iter().all(|witness| db.job(witness.id).priority == 2));

@@ -12,7 +12,7 @@ use std::{
 use drip::{AnySession, Client, Clock, Dialect, Job, Result};
 use mysql::prelude::Queryable;
 
-use super::servers::servers;
+use super::{End, servers::servers};
 
 /// Where the verbs of a test run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,31 +72,9 @@ impl Db {
         if self.place == Place::Own {
             return verb(AnySession::new(&self.client));
         }
-        let now = self.clock.now();
-        match self.dialect {
-            Dialect::Postgres => {
-                let mut client = self.postgres();
-                let mut tx = client.transaction()?;
-                let answer = verb(AnySession::new(&mut tx).at(now))?;
-                tx.commit()?;
-                Ok(answer)
-            }
-            Dialect::Mariadb => {
-                let mut conn = self.mariadb();
-                let mut tx = conn.start_transaction(mysql::TxOpts::default())?;
-                let answer = verb(AnySession::new(&mut tx).at(now))?;
-                tx.commit()?;
-                Ok(answer)
-            }
-            Dialect::Sqlite => {
-                let mut conn = self.sqlite();
-                let mut tx = conn.transaction()?;
-                let answer = verb(AnySession::new(&mut tx).at(now))?;
-                tx.commit()?;
-                Ok(answer)
-            }
-            other => panic!("{other:?} has no driver here"),
-        }
+        let end = |answer: &Result<T>| if answer.is_ok() { End::Commit } else { End::Rollback };
+        let (answer, ended) = self.ended_by(end, |tx| verb(tx.on()));
+        ended.and(answer)
     }
 
     /// A connection of the application's own, as the driver opens it.

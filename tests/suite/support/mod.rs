@@ -9,8 +9,7 @@ pub mod pools;
 pub mod process;
 pub mod servers;
 pub mod statement;
-mod transaction;
 mod tx;
 
 pub use db::{Db, Place};
-pub use tx::{End, Open, Tx, patiently};
+pub use tx::{End, patiently};

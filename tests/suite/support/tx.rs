@@ -69,29 +69,42 @@ impl Db {
         answer
     }
 
+    /// Runs `work` in a transaction of the application's own: committed if it answers `Ok`, else rolled back.
+    pub fn transaction<T, E>(&self, work: impl FnOnce(&mut Tx<'_, '_>) -> Result<T, E>) -> Result<T, E> {
+        let end = |answer: &Result<T, E>| if answer.is_ok() { End::Commit } else { End::Rollback };
+        let (answer, ended) = self.ended_by(end, work);
+        ended.unwrap();
+        answer
+    }
+
     /// Runs `work` in a transaction of the application's own, ends that as said, and answers what the driver said to it.
     pub fn ended<T>(&self, end: End, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> (T, Result<()>) {
+        self.ended_by(|_| end, work)
+    }
+
+    /// As [`ended`](Db::ended), where it depends on the answer how.
+    pub fn ended_by<T>(&self, end: impl FnOnce(&T) -> End, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> (T, Result<()>) {
         let now = self.clock.now();
         match self.dialect {
             Dialect::Postgres => {
                 let mut client = self.postgres();
                 let mut tx = client.transaction().unwrap();
                 let answer = work(&mut Tx { open: Open::Postgres(&mut tx), now });
-                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
                 (answer, ended.map_err(Into::into))
             }
             Dialect::Mariadb => {
                 let mut conn = self.mariadb();
                 let mut tx = conn.start_transaction(mysql::TxOpts::default()).unwrap();
                 let answer = work(&mut Tx { open: Open::Mariadb(&mut tx), now });
-                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
                 (answer, ended.map_err(Into::into))
             }
             _ => {
                 let mut conn = self.sqlite();
                 let mut tx = conn.transaction().unwrap();
                 let answer = work(&mut Tx { open: Open::Sqlite(&mut tx), now });
-                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
                 (answer, ended.map_err(Into::into))
             }
         }
