@@ -1,4 +1,5 @@
-//! PostgreSQL without the queue: `postgres` alone, statements prepared once, each committed by itself.
+//! PostgreSQL without the queue: `postgres` alone, statements prepared once, each committed by itself, on a connection
+//! with the settings of a worker's.
 
 use std::{ops::Range, time::SystemTime};
 
@@ -23,6 +24,9 @@ pub struct Postgres {
 impl Postgres {
     pub fn connect(url: &str) -> Result<Postgres> {
         let mut client = Client::connect(url, NoTls)?;
+        // What spoils plans would spoil them for both.
+        client.batch_execute(include_str!("../../../sql/postgres/own_connection.sql"))?;
+        client.batch_execute(include_str!("../../../sql/postgres/kept_connection.sql"))?;
         let claim = spelled(include_str!("../../../sql/postgres/claim_jobs.sql"), &CLAIM);
         let complete = spelled(include_str!("../../../sql/postgres/complete_jobs.sql"), &COMPLETE);
         Ok(Postgres {
