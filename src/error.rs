@@ -196,10 +196,18 @@ impl fmt::Display for Error {
             Kind::Database => f.write_str("the database refused a statement"),
             Kind::Other => return self.0.source.as_ref().map_or(Ok(()), |source| source.fmt(f)),
         }?;
-        match &self.0.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+        // To the end of the chain: what PostgreSQL said is behind a mere "db error". Of each link the first line: what
+        // follows may be the row that was refused, and with it the args.
+        let (mut next, mut said) = (self.source(), String::new());
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            if !said.contains(line) {
+                write!(f, ": {line}")?;
+            }
+            (next, said) = (cause.source(), text);
         }
+        Ok(())
     }
 }
 

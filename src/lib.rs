@@ -1,5 +1,11 @@
 //! A transactional job queue for synchronous programs.
 
+// With one database compiled in, what only the others use is dead.
+#![cfg_attr(not(all(feature = "postgres", feature = "mariadb", feature = "sqlite")), allow(dead_code))]
+
+#[cfg(not(any(feature = "postgres", feature = "mariadb", feature = "sqlite")))]
+compile_error!("choose at least one database: the features are `postgres`, `mariadb` and `sqlite`");
+
 mod client;
 mod clock;
 mod dialect;

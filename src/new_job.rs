@@ -60,7 +60,7 @@ pub struct NewJob {
     pub(crate) max_attempts: u32,
     pub(crate) due: Due,
     pub(crate) tags: Vec<String>,
-    metadata: Option<Value>,
+    metadata: Result<String, JsonProblem>,
     pub(crate) unique: Option<Unique>,
     pub(crate) ephemeral: bool,
     pub(crate) timeout: Option<Duration>,
@@ -107,7 +107,7 @@ impl NewJob {
             max_attempts: 25,
             due: Due::Now,
             tags: Vec::new(),
-            metadata: None,
+            metadata: Ok("{}".to_owned()),
             unique: None,
             ephemeral: false,
             timeout: None,
@@ -157,7 +157,7 @@ impl NewJob {
     /// Anything that the application wants to keep beside the args: a JSON object with the limits of args.
     /// Default: `{}`.
     pub fn metadata(mut self, metadata: Value) -> Self {
-        self.metadata = Some(metadata);
+        self.metadata = json::check_value(metadata, json::MAX_BYTES);
         self
     }
 
@@ -209,10 +209,8 @@ impl NewJob {
             unique.check()?;
         }
         let args = std::mem::replace(&mut self.args, Ok(String::new())).map_err(|p| in_field("args", &p))?;
-        let metadata = match self.metadata.take() {
-            Some(metadata) => json::check_value(metadata, json::MAX_BYTES).map_err(|p| in_field("metadata", &p))?,
-            None => "{}".to_owned(),
-        };
+        let metadata =
+            std::mem::replace(&mut self.metadata, Ok(String::new())).map_err(|p| in_field("metadata", &p))?;
         let tags = serde_json::to_string(&self.tags).map_err(|error| Error::invalid("tags", error.to_string()))?;
         Ok(Checked { job: self, args, metadata, tags })
     }

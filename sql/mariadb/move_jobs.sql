@@ -12,7 +12,7 @@ UPDATE JSON_TABLE(:moves, '$[*]' COLUMNS (
            errors LONGTEXT CHARACTER SET utf8mb4 PATH '$.errors',
            metadata LONGTEXT CHARACTER SET utf8mb4 PATH '$.metadata',
            unique_states SMALLINT PATH '$.unique_states')) AS m
-STRAIGHT_JOIN drip_job ON drip_job.id = m.id
+STRAIGHT_JOIN drip_job FORCE INDEX (PRIMARY) ON drip_job.id = m.id
 SET drip_job.unique_states = COALESCE(m.unique_states, drip_job.unique_states),
     drip_job.state = m.state, drip_job.attempt = m.attempt, drip_job.max_attempts = m.max_attempts,
     drip_job.snooze_count = m.snooze_count,

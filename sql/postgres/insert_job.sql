@@ -1,4 +1,5 @@
--- Inserts one job; answers no row if another holds its unique key, without aborting the transaction.
+-- Inserts one job; answers no row if another holds its unique key, without aborting the transaction. Of no other
+-- conflict: one with an index of the application's own is an error.
 WITH inserted AS (
     INSERT INTO drip_job (state, queue, kind, priority, args, metadata, tags, max_attempts, scheduled_at, created_at,
                           expires_at, timeout_ms, ephemeral, unique_key, unique_states)
@@ -8,7 +9,7 @@ WITH inserted AS (
     FROM (SELECT COALESCE(:now, statement_timestamp()) AS now) AS clock
     CROSS JOIN LATERAL
         (SELECT COALESCE(:scheduled_at, now + :delay_us * interval '1 microsecond', now) AS at) AS due
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (unique_key) WHERE {active} DO NOTHING
     RETURNING id, state, queue, scheduled_at, created_at, expires_at
 )
 SELECT id, state, scheduled_at, created_at, expires_at,

@@ -51,25 +51,22 @@ pub struct Sql<'a> {
 impl<'a> Sql<'a> {
     /// Inside a transaction (or a single statement) that this crate opened.
     pub(crate) fn own(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now, callers: false }
+        Sql { link, dialect, now: known_time(dialect, now), callers: false }
     }
 
     /// Inside a transaction that a caller opened, and may have lost.
     pub(crate) fn callers(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now, callers: true }
+        Sql { link, dialect, now: known_time(dialect, now), callers: true }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The time to be used instead of the database's: set by tests, and always on SQLite, whose own clock knows
-    /// milliseconds only and which shares this machine's clock anyway.
+    /// The time to be used instead of the database's, the same for the whole of a verb: set by tests, and always on
+    /// SQLite, whose own clock knows milliseconds only and which shares this machine's clock anyway.
     pub(crate) fn now(&self) -> Option<Timestamp> {
-        match (self.now, self.dialect) {
-            (None, Dialect::Sqlite) => Some(truncated(Timestamp::now())),
-            (now, _) => now,
-        }
+        self.now
     }
 
     /// `now` as every statement that asks for the time takes it.
@@ -109,17 +106,35 @@ impl<'a> Sql<'a> {
     pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.control("SAVEPOINT drip_step")?;
         let result = work(self);
-        if result.is_err() {
-            self.control("ROLLBACK TO SAVEPOINT drip_step")?;
+        let undo = if result.is_err() { self.control("ROLLBACK TO SAVEPOINT drip_step") } else { Ok(()) };
+        let ended = undo.and_then(|()| self.control("RELEASE SAVEPOINT drip_step"));
+        match (result, ended) {
+            // Whatever ended the whole transaction took the savepoint with it, and is what the caller must know. But
+            // nobody may go on from a conflict that was not undone.
+            (Err(error), Err(_)) if !error.is_unique_conflict() => Err(error),
+            (_, Err(error)) => Err(error),
+            (result, Ok(())) => result,
         }
-        self.control("RELEASE SAVEPOINT drip_step")?;
-        result
+    }
+}
+
+/// Asked once a verb: of two answers a due time could be reckoned from one and be compared with the other.
+fn known_time(dialect: Dialect, now: Option<Timestamp>) -> Option<Timestamp> {
+    match (now, dialect) {
+        (None, Dialect::Sqlite) => Some(truncated(Timestamp::now())),
+        (now, _) => now,
     }
 }
 
 /// Whole microseconds, never rounded up: what all three databases hold.
 pub(crate) fn truncated(time: Timestamp) -> Timestamp {
-    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+    from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// As the constructor of that name, which refuses the last second there is.
+pub(crate) fn from_microsecond(micros: i64) -> Result<Timestamp, jiff::Error> {
+    let nanos = micros.rem_euclid(1_000_000) as i32 * 1000;
+    Timestamp::new(micros.div_euclid(1_000_000), nanos)
 }
 
 /// Reads `cells` that an adapter has decoded into a row.

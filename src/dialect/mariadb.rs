@@ -14,6 +14,7 @@ use super::{
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
     statement,
+    statement::Text,
 };
 use crate::{Error, Result};
 
@@ -68,7 +69,7 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     }
 }
 
-fn bound(text: &super::Text, params: &Params<'_>) -> Result<mysql::Params> {
+fn bound(text: &Text, params: &Params<'_>) -> Result<mysql::Params> {
     let values: Vec<mysql::Value> = text.bind(params)?.into_iter().map(encode).collect();
     Ok(if values.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(values) })
 }
@@ -187,7 +188,11 @@ fn classify_code(code: u16, message: &str) -> Option<Error> {
         1020 => Some(Error::transient(
             "a row has changed since this transaction's snapshot; run the whole transaction again",
         )),
+        // A deadlock over the lock in front of a table's ids is told as 1467, "failed to read auto-increment value".
+        1467 => Some(Error::transient("deadlock over the ids: roll back and run the whole transaction again")),
         1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
+        // How an insert proves that its transaction is open: see insert_job.sql.
+        1048 if message.contains("'kind'") => Some(Error::transaction_lost()),
         1040 | 1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1203 | 1226 | 1927 => {
             Some(Error::unavailable("MariaDB ended the connection"))
         }

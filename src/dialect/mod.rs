@@ -18,7 +18,7 @@ mod value;
 pub(crate) use connection::{Connection, Link, Sql, truncated};
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
-pub(crate) use statement::{Params, Statement, Text, statement};
+pub(crate) use statement::{Params, Statement, statement};
 pub(crate) use transaction::OpenTransaction;
 pub use transaction::TransactionBody;
 pub(crate) use value::{Cell, Row, Value, time_text};

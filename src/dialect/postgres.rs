@@ -18,12 +18,14 @@ use postgres::{
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
-    connection::{Link, TransactionWork, row, undecodable},
+    connection::{Link, TransactionWork, from_microsecond, row, undecodable},
     pool::sealed,
     statement,
 };
 use crate::{Error, Result};
 
+static OWN_CONNECTION: Statement = statement!("own_connection" of postgres);
+static KEPT_CONNECTION: Statement = statement!("kept_connection" of postgres);
 static LEAVE_PROBE: Statement = statement!("leave_probe" of postgres);
 static FIND_PROBE: Statement = statement!("find_probe" of postgres);
 
@@ -186,7 +188,7 @@ impl<'a> FromSql<'a> for Cell {
             Type::INT4 => Cell::Int(i32::from_be_bytes(raw.try_into()?).into()),
             Type::INT8 => Cell::Int(i64::from_be_bytes(raw.try_into()?)),
             Type::TIMESTAMPTZ => {
-                Cell::Time(Timestamp::from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
+                Cell::Time(from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
             }
             Type::BYTEA => Cell::Bytes(raw.to_vec()),
             Type::VOID => Cell::Null,
@@ -236,11 +238,11 @@ impl sealed::Driver for Client {
     }
 
     fn adopt(&mut self) -> Result<()> {
-        self.batch_execute(include_str!("../../sql/postgres/own_connection.sql")).map_err(classify)
+        self.batch_execute(&OWN_CONNECTION.text(Dialect::Postgres).sql).map_err(classify)
     }
 
     fn tune(&mut self) -> Result<()> {
-        self.batch_execute(include_str!("../../sql/postgres/kept_connection.sql")).map_err(classify)
+        self.batch_execute(&KEPT_CONNECTION.text(Dialect::Postgres).sql).map_err(classify)
     }
 
     fn as_postgres(&mut self) -> Option<&mut Client> {

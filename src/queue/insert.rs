@@ -27,7 +27,6 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 /// What an insert has led to.
 #[derive(Debug, Clone, PartialEq)]
-#[must_use]
 pub enum Inserted {
     /// The job is new.
     New(Job),
@@ -133,7 +132,7 @@ fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
     let Some(key) = &unique_key else {
         return match try_insert(sql, checked, None)? {
             Some(job) => Ok(Inserted::New(job)),
-            None => Err(Error::transaction_lost()),
+            None => Err(Error::corrupt("a job without a unique key was not inserted")),
         };
     };
     for _ in 0..TRIES {
@@ -143,7 +142,6 @@ fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
         if let Some(holder) = read::holder(sql, key)? {
             return Ok(Inserted::Duplicate(replace_if_asked(sql, holder, checked)?));
         }
-        sql.prove_open()?;
     }
     Err(Error::transient("jobs with the same unique key come and go too fast; try again"))
 }
@@ -214,7 +212,7 @@ fn prove_open_for_insert(sql: &mut Sql<'_>) -> Result<()> {
     }
 }
 
-/// Inserts, unless the key is held (or, on MariaDB, the caller's transaction is gone).
+/// Inserts, unless the key is held.
 fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Job>> {
     prove_open_for_insert(sql)?;
     let job = &checked.job;

@@ -142,7 +142,11 @@ pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Ve
             Ok(Some(moved)) => {
                 let job = moved.job.clone();
                 if takes_key(&moved) {
-                    take_key(sql, moved, &found[&target.id], now)
+                    match take_key(sql, moved, &found[&target.id], now) {
+                        // Not this job's alone: the transaction may be gone, and the others must not be written then.
+                        Err(error) if !error.is_unique_conflict() => return Err(error),
+                        answer => answer,
+                    }
                 } else {
                     batch.push(moved);
                     Ok(job)

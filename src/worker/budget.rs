@@ -13,6 +13,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 /// How far ahead the worker claims.
 const HORIZON: Duration = Duration::from_millis(30);
 
+/// How long a claimed job may wait for a thread before it is given back.
+const HOARDED: Duration = Duration::from_secs(1);
+
+/// Over how long the pace is averaged.
+const SMOOTHING: Duration = Duration::from_millis(20);
+
 /// The most that is claimed ahead. Statements gain little beyond a thousand rows.
 pub(super) const MAX_AHEAD: usize = 2000;
 
@@ -21,8 +27,11 @@ pub(super) struct Budget {
     in_flight: AtomicUsize,
     by_queue: Vec<AtomicUsize>,
     finished: AtomicU64,
-    /// Rung when a place is free again.
+    /// Rung when so few are left that the claimer wants to know.
     freed: (Sender<()>, Receiver<()>),
+    /// How few that is. Ringing for each of a hundred thousand jobs a second would keep the claimer's thread busy with
+    /// waking up.
+    ring_below: AtomicUsize,
 }
 
 impl Budget {
@@ -32,6 +41,7 @@ impl Budget {
             by_queue: (0..queues).map(|_| AtomicUsize::new(0)).collect(),
             finished: AtomicU64::new(0),
             freed: bounded(1),
+            ring_below: AtomicUsize::new(usize::MAX),
         }
     }
 
@@ -47,9 +57,12 @@ impl Budget {
         if let Some(queue) = queue {
             self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
         }
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        let left = self.in_flight.fetch_sub(1, Ordering::AcqRel) - 1;
         self.finished.fetch_add(1, Ordering::Relaxed);
-        let _ = self.freed.0.try_send(());
+        // A queue with a limit of its own may be waited for at any level.
+        if queue.is_some() || left <= self.ring_below.load(Ordering::Acquire) {
+            let _ = self.freed.0.try_send(());
+        }
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -93,15 +106,17 @@ impl Pace {
     /// How many more may be claimed now; 0 while enough are `waiting` for a thread.
     pub(super) fn room(&mut self, budget: &Budget, waiting: usize) -> usize {
         self.measure(budget.finished(), self.since.elapsed());
+        let enough = (self.concurrency + self.ahead / 2).min(self.concurrency + self.ahead - 1);
+        budget.ring_below.store(enough, Ordering::Release);
         if waiting > self.ahead / 2 {
             return 0;
         }
         (self.concurrency + self.ahead).saturating_sub(budget.in_flight())
     }
 
-    /// Claimed ahead at a pace that has not held: these should be given back.
+    /// Claimed ahead at a pace that has not held: what would wait for more than [`HOARDED`] should be given back.
     pub(super) fn excess(&self, waiting: usize) -> usize {
-        waiting.saturating_sub(self.ahead.max(self.concurrency))
+        waiting.saturating_sub((self.rate * HOARDED.as_secs_f64()) as usize + self.concurrency)
     }
 
     fn measure(&mut self, finished: u64, elapsed: Duration) {
@@ -110,7 +125,9 @@ impl Pace {
             return;
         }
         let sample = finished.saturating_sub(self.finished) as f64 / elapsed.as_secs_f64();
-        self.rate = (self.rate + sample) / 2.0;
+        // A long span says all, a short one a little.
+        let weight = (elapsed.as_secs_f64() / SMOOTHING.as_secs_f64()).min(1.0);
+        self.rate += (sample - self.rate) * weight;
         let wanted = (self.rate * HORIZON.as_secs_f64()) as usize;
         // Step by step, so that one lucky moment does not fetch thousands.
         self.ahead = wanted.min(self.ahead * 4 + self.concurrency).min(MAX_AHEAD);

@@ -94,7 +94,7 @@ impl Claimer {
             look_for_due: now,
             look_for_unknown: now,
             unknown: HashSet::new(),
-            woken: false,
+            woken: true,
             shared: shared.clone(),
         }
     }
@@ -193,6 +193,9 @@ impl Claimer {
         if std::mem::take(&mut self.woken) {
             // What woke us may have been a job for later, or the clock of a test.
             self.promote()?;
+            if self.shared.settings.any_queue {
+                self.find_queues()?;
+            }
             if self.is_hungry() {
                 return Ok(());
             }
@@ -202,9 +205,6 @@ impl Claimer {
         shared.client.events().tell(|| Event::Idle { worker: shared.id.to_string() });
         let due = self.look_for_due.saturating_duration_since(Instant::now());
         self.signals.wait(&shared, &mut self.lifeline, Some(due));
-        if shared.settings.any_queue {
-            self.find_queues()?;
-        }
         self.feel_hungry();
         self.woken = true;
         Ok(())

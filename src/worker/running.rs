@@ -27,6 +27,9 @@ use crate::{
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
 
+/// How long a worker that nobody waits for may take to stop.
+const UNHURRIED: Duration = Duration::from_secs(86_400);
+
 /// A worker at work. Cheap to clone; when the last clone is dropped the worker is told to stop, and nobody waits for it.
 #[derive(Clone)]
 pub struct Running(Arc<Inner>);
@@ -221,13 +224,13 @@ impl Report {
 }
 
 impl Drop for Inner {
-    /// Nobody will ask any more: the threads end by themselves.
+    /// Nobody will ask how it went: the worker stops by itself, in its own time, so that what is running is recorded.
     fn drop(&mut self) {
-        if self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+        if let Some(threads) = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             self.shared.stop.request(false);
-            dismiss_runners(&self.shared);
-            let _ = self.shared.finished.0.try_send(Letter::Last);
-            self.shared.stop.finish();
+            let shared = self.shared.clone();
+            let stop = move || drop(threads.stop(&shared, Instant::now(), UNHURRIED, false, false));
+            let _ = thread::start("drip-stop".into(), stop);
         }
     }
 }

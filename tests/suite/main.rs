@@ -5,15 +5,22 @@
 #[macro_use]
 mod support;
 
+mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod claim; // a claim takes the next jobs, each for one worker only
+mod commit; // a job comes to be exactly if its transaction commits
+mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
-mod insert; // a job comes to be exactly if its transaction commits
+mod insert; // a job is what was asked for, inserted alone or in a batch
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
-mod schema;
+mod schema; // what the migrations lead to is what is on file
 mod sql; // the SQL on file agrees with itself and with the code
-mod unique_moves; // a move into a unique key that another job holds // what the migrations lead to is what is on file
+mod unique; // what makes a job the same as another, and the keys that stand for it
+mod unique_moves; // a move into a unique key that another job holds
+mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
+mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else

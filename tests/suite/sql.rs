@@ -246,6 +246,19 @@ fn whether_a_key_is_held_is_asked_in_the_words_of_the_index() {
     }
 }
 
+/// By their state, which the optimizer takes for cheaper on a small table, it would lock the claims of others, and two
+/// workers that complete their jobs would deadlock.
+#[test]
+fn mariadb_is_told_through_which_index_to_join_jobs() {
+    let files = files_below("sql/mariadb");
+    let joins: Vec<&str> =
+        files.values().flat_map(|sql| sql.lines()).filter(|line| line.contains("STRAIGHT_JOIN drip_job")).collect();
+    assert!(joins.len() >= 8, "{joins:?}");
+    for join in joins {
+        assert!(join.contains("STRAIGHT_JOIN drip_job FORCE INDEX"), "{join}");
+    }
+}
+
 #[test]
 fn there_is_no_sql_in_the_code() {
     let mut excused = BTreeSet::new();

@@ -35,7 +35,9 @@ CREATE TABLE IF NOT EXISTS drip_job (
     -- row it looks at.
     KEY drip_job_claim (state, queue, priority, scheduled_at, id),
     KEY drip_job_due (state, scheduled_at),
-    UNIQUE KEY drip_job_unique (unique_active),
+    -- Descending, so that the NULLs come last: whoever waits for a key locks the gap before it, and before the smallest
+    -- key there would be the place of every job that has none. (Before 10.8 the word is read and ignored.)
+    UNIQUE KEY drip_job_unique (unique_active DESC),
 
     CONSTRAINT drip_job_state CHECK (state IN
         ('available', 'running', 'completed', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending')),

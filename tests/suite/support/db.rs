@@ -30,7 +30,7 @@ pub struct Db {
     pub clock: Clock,
     pub url: String,
     pub dialect: Dialect,
-    place: Place,
+    pub place: Place,
     _home: Home,
 }
 

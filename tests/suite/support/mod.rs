@@ -5,9 +5,12 @@ mod stamp;
 pub mod catalog;
 mod db;
 pub mod jobs;
+pub mod pools;
 pub mod process;
 pub mod servers;
 pub mod statement;
 mod transaction;
+mod tx;
 
 pub use db::{Db, Place};
+pub use tx::{End, Open, Tx, patiently};

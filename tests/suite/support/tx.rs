@@ -1,0 +1,109 @@
+//! A caller's transaction of whichever driver, for tests that do several things in one.
+
+use drip::{AnySession, Dialect, Result};
+use jiff::Timestamp;
+use mysql::prelude::Queryable;
+
+use super::Db;
+
+/// An open transaction of the application's own, as its driver opened it.
+pub struct Tx<'t, 'c> {
+    pub open: Open<'t, 'c>,
+    now: Timestamp,
+}
+
+pub enum Open<'t, 'c> {
+    Postgres(&'t mut postgres::Transaction<'c>),
+    Mariadb(&'t mut mysql::Transaction<'c>),
+    Sqlite(&'t mut rusqlite::Transaction<'c>),
+}
+
+/// How the caller ends a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Commit,
+    Rollback,
+}
+
+impl Tx<'_, '_> {
+    /// Where a verb runs, at the time of the test's clock.
+    pub fn on(&mut self) -> AnySession<'_> {
+        let now = self.now;
+        self.in_real_time().at(now)
+    }
+
+    /// Where a verb runs, at the time of the database's clock.
+    pub fn in_real_time(&mut self) -> AnySession<'_> {
+        match &mut self.open {
+            Open::Postgres(tx) => AnySession::new(&mut **tx),
+            Open::Mariadb(tx) => AnySession::new(&mut **tx),
+            Open::Sqlite(tx) => AnySession::new(&mut **tx),
+        }
+    }
+
+    /// Runs plain SQL of the application's own.
+    pub fn execute(&mut self, sql: &str) -> Result<()> {
+        match &mut self.open {
+            Open::Postgres(tx) => tx.batch_execute(sql)?,
+            Open::Mariadb(tx) => tx.query_drop(sql)?,
+            Open::Sqlite(tx) => tx.execute_batch(sql)?,
+        }
+        Ok(())
+    }
+
+    /// The number in the first column of the first row.
+    pub fn number(&mut self, sql: &str) -> i64 {
+        match &mut self.open {
+            Open::Postgres(tx) => tx.query_one(sql, &[]).unwrap().get(0),
+            Open::Mariadb(tx) => tx.query_first(sql).unwrap().unwrap(),
+            Open::Sqlite(tx) => tx.query_row(sql, [], |row| row.get(0)).unwrap(),
+        }
+    }
+}
+
+impl Db {
+    /// Runs `work` in a transaction of the application's own, which is then committed.
+    pub fn committed<T>(&self, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> T {
+        let (answer, committed) = self.ended(End::Commit, work);
+        committed.unwrap();
+        answer
+    }
+
+    /// Runs `work` in a transaction of the application's own, ends that as said, and answers what the driver said to it.
+    pub fn ended<T>(&self, end: End, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> (T, Result<()>) {
+        let now = self.clock.now();
+        match self.dialect {
+            Dialect::Postgres => {
+                let mut client = self.postgres();
+                let mut tx = client.transaction().unwrap();
+                let answer = work(&mut Tx { open: Open::Postgres(&mut tx), now });
+                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                (answer, ended.map_err(Into::into))
+            }
+            Dialect::Mariadb => {
+                let mut conn = self.mariadb();
+                let mut tx = conn.start_transaction(mysql::TxOpts::default()).unwrap();
+                let answer = work(&mut Tx { open: Open::Mariadb(&mut tx), now });
+                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                (answer, ended.map_err(Into::into))
+            }
+            _ => {
+                let mut conn = self.sqlite();
+                let mut tx = conn.transaction().unwrap();
+                let answer = work(&mut Tx { open: Open::Sqlite(&mut tx), now });
+                let ended = if end == End::Commit { tx.commit() } else { tx.rollback() };
+                (answer, ended.map_err(Into::into))
+            }
+        }
+    }
+}
+
+/// Tries again what failed for a reason that passes: in a transaction of the caller's nobody but the caller does.
+pub fn patiently<T>(mut transaction: impl FnMut() -> Result<T>) -> T {
+    loop {
+        match transaction() {
+            Err(error) if error.is_transient() => std::thread::yield_now(),
+            other => return other.unwrap(),
+        }
+    }
+}
