@@ -22,6 +22,9 @@ use super::{
 };
 use crate::{Error, Result};
 
+/// SQLite 3.38, which brought the operator `->>`.
+const OLDEST: i32 = 3_038_000;
+
 /// How long a writer waits for the writers of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -30,6 +33,10 @@ const CACHED_STATEMENTS: usize = 64;
 
 /// Opens a connection of our own to the file that a URL names.
 pub(crate) fn connect(url: &str) -> Result<Connection> {
+    if rusqlite::version_number() < OLDEST {
+        let version = rusqlite::version();
+        return Err(Error::unsupported(format!("SQLite {version} is too old; 3.38 or newer is needed")));
+    }
     let path = file(url)?;
     let connection = Connection::open_with_flags(path, OpenFlags::default()).map_err(classify)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;

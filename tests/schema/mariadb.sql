@@ -24,7 +24,7 @@ CREATE TABLE `drip_job` (
   `unique_states` smallint(6) DEFAULT NULL,
   `unique_active` varbinary(32) GENERATED ALWAYS AS (if(`unique_states` >> case `state` when 'available' then 0 when 'running' then 1 when 'completed' then 2 when 'retryable' then 3 when 'discarded' then 4 when 'cancelled' then 5 when 'scheduled' then 6 when 'pending' then 7 end & 1 = 1,`unique_key`,NULL)) VIRTUAL,
   PRIMARY KEY (`id`),
-  UNIQUE KEY `drip_job_unique` (`unique_active`),
+  UNIQUE KEY `drip_job_unique` (`unique_active` DESC),
   KEY `drip_job_claim` (`state`,`queue`,`priority`,`scheduled_at`,`id`),
   KEY `drip_job_due` (`state`,`scheduled_at`),
   CONSTRAINT `drip_job_state` CHECK (`state` in ('available','running','completed','retryable','discarded','cancelled','scheduled','pending')),

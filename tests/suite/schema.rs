@@ -3,14 +3,23 @@
 
 use std::path::Path;
 
+use drip::Dialect;
+
 use crate::support::{Db, catalog};
 
 /// Set to 1, it makes the tests write the files instead.
 const UPDATE: &str = "DRIP_UPDATE_SCHEMA";
 
-/// The schema as it is on file.
+/// The schema as it is on file, and as this server would tell it.
 pub fn on_file(db: &Db) -> String {
-    std::fs::read_to_string(file(db)).unwrap_or_default()
+    let schema = std::fs::read_to_string(file(db)).unwrap_or_default();
+    match db.dialect {
+        // Indexes know no direction before 10.8.
+        Dialect::Mariadb if ["10.6.", "10.7."].iter().any(|old| db.texts("SELECT VERSION()")[0].starts_with(old)) => {
+            schema.replace("` DESC", "`")
+        }
+        _ => schema,
+    }
 }
 
 fn file(db: &Db) -> impl AsRef<Path> {
