@@ -207,7 +207,7 @@ fn start_latency(kind: &Kind<'_>, _: &Options, report: &mut Report) -> Result<()
     let soon = Some(Target::Below(5.0));
     let (postgres, sqlite) = (kind.dialect == Dialect::Postgres, kind.dialect == Dialect::Sqlite);
     let database = kind.fresh()?;
-    let times = latencies(&database, |client| insert_steadily(client))?;
+    let times = latencies(&database, insert_steadily)?;
     tell_latencies(
         kind,
         ["start_latency_p50", "start_latency_p99"],

@@ -11,9 +11,12 @@ use crate::support::{Db, Place};
 
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// A job with this name somewhere.
+type Named = fn(String) -> NewJob;
+
 on_every_database_and_place! {
     fn names(db: &Db) {
-        let of_fields: [(&str, fn(String) -> NewJob); 3] = [
+        let of_fields: [(&str, Named); 3] = [
             ("kind", |name| NewJob::new(name, json!({}))),
             ("queue", |name| NewJob::new("k", json!({})).queue(name)),
             ("tags", |name| NewJob::new("k", json!({})).tags(["good".to_owned(), name])),

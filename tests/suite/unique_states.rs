@@ -11,6 +11,9 @@ use serde_json::json;
 
 use crate::support::Db;
 
+/// How a job leaves the state that it is in.
+type Leave = fn(&Db, &Job) -> Job;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 on_every_database_and_place! {
@@ -81,7 +84,7 @@ on_every_database_and_place! {
     }
 
     fn a_job_that_must_leave_running_is_discarded_if_its_place_is_taken(db: &Db) {
-        let leave: [(&str, State, fn(&Db, &Job) -> Job); 5] = [
+        let leave: [(&str, State, Leave); 5] = [
             ("complete", State::Completed, |db, job| db.on(|on| complete_job(on, job)).unwrap()),
             ("fail", State::Retryable, |db, job| db.on(|on| fail_job(on, job, "it broke")).unwrap()),
             ("snooze", State::Scheduled, |db, job| db.on(|on| snooze_job(on, job, HOUR)).unwrap()),
