@@ -19,7 +19,10 @@ mod on_duplicate; // a duplicate puts its content into the job that waits, and i
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod schema; // what the migrations lead to is what is on file
+mod session; // every verb takes a client, a transaction, a plain or a pooled connection
+mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code
+mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
