@@ -7,14 +7,17 @@ mod support;
 
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
+mod database_lost; // the database goes away, and the worker goes on when it is back
 mod fence; // nothing that an earlier claim does touches a later one
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod schema; // what the migrations lead to is what is on file
 mod sql; // the SQL on file agrees with itself and with the code
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
+mod wake; // an idle worker learns of new jobs at once
