@@ -33,6 +33,8 @@ pub trait Connection: Send {
     fn in_transaction(&mut self) -> Result<bool>;
     /// It has failed: whoever owns it should not use it again.
     fn give_up(&mut self) {}
+    /// It may have failed: whoever owns it should ask whether it is still there before it is used again.
+    fn doubt(&mut self) {}
     #[cfg(feature = "postgres")]
     fn as_postgres(&mut self) -> Option<&mut ::postgres::Client>;
 }

@@ -188,6 +188,8 @@ fn classify_code(code: u16, message: &str) -> Option<Error> {
         1020 => Some(Error::transient(
             "a row has changed since this transaction's snapshot; run the whole transaction again",
         )),
+        1317 | 1969 => Some(Error::transient("the statement was cancelled, or has taken too long")),
+        1021 => Some(Error::unavailable("MariaDB's disk is full")),
         1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
         1040 | 1053 | 1077 | 1079 | 1152 | 1158..=1161 | 1184 | 1203 | 1226 | 1927 => {
             Some(Error::unavailable("MariaDB ended the connection"))
