@@ -183,7 +183,8 @@ fn insert_chunk(sql: &mut Sql<'_>, jobs: &[Checked], inserted: &mut Vec<Inserted
     prove_open_for_insert(sql)?;
     let rows: Vec<_> = jobs.iter().enumerate().map(|(n, checked)| json_row(sql, n, checked)).collect();
     let rows = serde_json::Value::from(rows).to_string();
-    let notified = jobs.iter().filter(|checked| sql.notifies() && checked.job.notify).map(|checked| &*checked.job.queue);
+    let notified =
+        jobs.iter().filter(|checked| sql.notifies() && checked.job.notify).map(|checked| &*checked.job.queue);
     let notified = serde_json::Value::from_iter(notified.collect::<BTreeSet<_>>()).to_string();
     let found = sql.rows(
         &INSERT_JOBS,
