@@ -11,6 +11,11 @@ use crate::support::{
     stage::{PLACES, Stage, insert},
 };
 
+/// A client that no outage concerns.
+fn outside(db: &Db) -> Client {
+    Client::connect(&db.url).unwrap()
+}
+
 /// Ends every connection to the database but one, and waits until they are gone.
 fn kill_connections(db: &Db) {
     match db.dialect {
@@ -42,7 +47,7 @@ fn assert_nothing_happened(db: &Db, jobs: &[i64]) {
 on_every_server! {
     fn killed_connections_cost_no_job_and_no_place(db: &Db) {
         let stage = Stage::start(&db.url);
-        let jobs = insert(&db.client, 3 * PLACES);
+        let jobs = insert(&outside(db), 3 * PLACES);
         stage.begin(PLACES);
         kill_connections(db);
         stage.let_go(jobs.len());
@@ -50,7 +55,7 @@ on_every_server! {
         assert_eq!(stage.losses(), (1, 1));
         stage.assert_each_ran_once(&jobs);
         assert_nothing_happened(db, &jobs);
-        stage.assert_all_places_work(&Client::connect(&db.url).unwrap());
+        stage.assert_all_places_work(&outside(db));
         assert_eq!(stage.losses(), (1, 1));
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
     }
@@ -58,10 +63,10 @@ on_every_server! {
     fn an_idle_worker_survives_killed_connections(db: &Db) {
         let stage = Stage::start(&db.url);
         for outage in 1..=3 {
-            stage.assert_all_places_work(&Client::connect(&db.url).unwrap());
+            stage.assert_all_places_work(&outside(db));
             kill_connections(db);
             stage.hear_loss();
-            stage.assert_all_places_work(&Client::connect(&db.url).unwrap());
+            stage.assert_all_places_work(&outside(db));
             assert_eq!(stage.losses(), (outage, outage));
         }
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
@@ -70,7 +75,7 @@ on_every_server! {
     fn what_ended_while_the_database_was_away_is_recorded_when_it_is_back(db: &Db) {
         let (proxy, url) = Proxy::before(&db.url);
         let stage = Stage::start(&url);
-        let jobs = insert(&db.client, 3 * PLACES);
+        let jobs = insert(&outside(db), 3 * PLACES);
         stage.begin(PLACES);
         assert!(stage.running.health().is_healthy());
         proxy.take_away();
@@ -88,7 +93,7 @@ on_every_server! {
         assert_eq!(stage.losses(), (1, 1));
         stage.assert_each_ran_once(&jobs);
         assert_nothing_happened(db, &jobs);
-        stage.assert_all_places_work(&db.client);
+        stage.assert_all_places_work(&outside(db));
         assert!(stage.running.health().is_healthy());
         assert_eq!(stage.losses(), (1, 1));
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
@@ -102,7 +107,7 @@ on_every_server! {
         stage.hear_loss();
         proxy.wait_until_hung_up(8);
         proxy.give_back();
-        stage.assert_all_places_work(&db.client);
+        stage.assert_all_places_work(&outside(db));
         assert_eq!(stage.losses(), (1, 1));
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
     }
@@ -125,7 +130,9 @@ fn fill_pool(db: &Db, client: &Client) {
     std::thread::scope(|scope| {
         for _ in 0..5 {
             scope.spawn(|| -> drip::Result<()> {
-                let meet = || drop(together.wait());
+                let meet = || {
+                    together.wait();
+                };
                 match db.dialect {
                     Dialect::Postgres => client.transaction(|_: &mut ::postgres::Transaction| Ok(meet())),
                     _ => client.transaction(|_: &mut mysql::Transaction| Ok(meet())),

@@ -17,7 +17,6 @@ pub const PLACES: usize = 4;
 
 /// A worker of the queue `default`, in the database's own time.
 pub struct Stage {
-    pub client: Client,
     pub ear: Ear,
     pub running: Running,
     begun: Receiver<i64>,
@@ -44,7 +43,7 @@ impl Stage {
         let ear = Ear::of(&client);
         let worker = Worker::new(&client).handle_kind("k", handler).concurrency(PLACES);
         let running = worker.poll_interval(Duration::from_millis(50)).start().unwrap();
-        Stage { client, ear, running, begun, go, runs }
+        Stage { ear, running, begun, go, runs }
     }
 
     /// Waits until so many more jobs have begun.
@@ -58,8 +57,9 @@ impl Stage {
         (0..count).for_each(|_| self.go.send(()).unwrap());
     }
 
-    /// Every place that the worker has is taken at the same time, by these jobs.
+    /// Every place that the worker has can be taken at the same time. Nothing else may be running.
     pub fn assert_all_places_work(&self, inserting: &Client) {
+        while self.begun.try_recv().is_ok() {}
         let jobs = insert(inserting, PLACES);
         let mut begun = self.begin(PLACES);
         begun.sort_unstable();
