@@ -115,8 +115,11 @@ impl Client {
             // Any error rolls back; the caller is given the closure's own.
             if failed { Err(Error::corrupt("rolled back")) } else { Ok(()) }
         });
-        if committed.as_ref().is_err_and(Error::is_unavailable) {
-            connection.give_up();
+        match &committed {
+            Err(error) if error.is_unavailable() => connection.give_up(),
+            // Of the closure's own error nobody knows whether it was the connection's.
+            Err(_) => connection.doubt(),
+            Ok(()) => {}
         }
         match (answer, committed) {
             (Some(Ok(value)), Ok(())) => {

@@ -106,7 +106,7 @@ impl<'a> AnySession<'a> {
                     let dialect = connection.dialect();
                     work(&mut Sql::callers(&mut *connection.link(), dialect, now))
                 }
-                false => retry(|| own(&mut *connection, now, mode, &mut work)),
+                false => retry(|| own(&mut *connection, now, mode, &mut |sql| work(sql.notifying()))),
             },
             Place::Transaction(mut link, dialect) => work(&mut Sql::callers(&mut *link, dialect, now)),
         }

@@ -15,6 +15,7 @@ WITH inserted AS (
     RETURNING id, state, queue, scheduled_at, created_at, expires_at
 ), notified AS (
     SELECT count(pg_notify('drip_wake', queue)) AS queues
-    FROM (SELECT DISTINCT queue FROM inserted WHERE :notify AND state = 'available') AS ready
+    FROM (SELECT DISTINCT queue FROM inserted WHERE state = 'available') AS ready
+    WHERE queue IN (SELECT json_array_elements_text(:notified))
 )
 SELECT id, state, scheduled_at, created_at, expires_at FROM inserted CROSS JOIN notified ORDER BY id

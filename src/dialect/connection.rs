@@ -33,6 +33,8 @@ pub trait Connection: Send {
     fn in_transaction(&mut self) -> Result<bool>;
     /// It has failed: whoever owns it should not use it again.
     fn give_up(&mut self) {}
+    /// It may have failed: whoever owns it should ask whether it is still there before it is used again.
+    fn doubt(&mut self) {}
     #[cfg(feature = "postgres")]
     fn as_postgres(&mut self) -> Option<&mut ::postgres::Client>;
 }
@@ -46,17 +48,24 @@ pub struct Sql<'a> {
     dialect: Dialect,
     now: Option<Timestamp>,
     callers: bool,
+    notifies: bool,
 }
 
 impl<'a> Sql<'a> {
     /// Inside a transaction (or a single statement) that this crate opened.
     pub(crate) fn own(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now: known_time(dialect, now), callers: false }
+        Sql { link, dialect, now: known_time(dialect, now), callers: false, notifies: false }
     }
 
     /// Inside a transaction that a caller opened, and may have lost.
     pub(crate) fn callers(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now: known_time(dialect, now), callers: true }
+        Sql { link, dialect, now: known_time(dialect, now), callers: true, notifies: true }
+    }
+
+    /// From here on inserts notify by themselves, for nobody announces them after the commit.
+    pub(crate) fn notifying(&mut self) -> &mut Self {
+        self.notifies = true;
+        self
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -77,6 +86,11 @@ impl<'a> Sql<'a> {
     /// Whether statements must prove that the transaction is still open.
     pub(crate) fn is_callers(&self) -> bool {
         self.callers
+    }
+
+    /// Whether inserts notify in their transaction.
+    pub(crate) fn notifies(&self) -> bool {
+        self.notifies
     }
 
     /// Proves that a caller's transaction is still open before something is written in it.

@@ -1,7 +1,10 @@
 //! Connections of any driver behind one face: borrowed from the caller, taken from a pool, or kept by one thread.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -56,6 +59,7 @@ trait Parts: Send {
     type Driver: Driver;
     fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
     fn failed(&mut self) {}
+    fn doubted(&mut self) {}
 }
 
 impl<P: Parts> Connection for P {
@@ -84,6 +88,10 @@ impl<P: Parts> Connection for P {
 
     fn give_up(&mut self) {
         self.failed();
+    }
+
+    fn doubt(&mut self) {
+        self.doubted();
     }
 
     #[cfg(feature = "postgres")]
@@ -117,11 +125,14 @@ struct Kept<D: Driver> {
     memory: D::Memory,
     failed: bool,
     used: Instant,
+    /// How many connections of the pool had failed when this one was last known to be there; `None`: it is in doubt.
+    failures: Option<u64>,
 }
 
 impl<D: Driver> Kept<D> {
-    fn new(driver: D) -> Self {
-        Kept { driver, memory: D::Memory::default(), failed: false, used: Instant::now() }
+    fn new(driver: D, failures: u64) -> Self {
+        let memory = D::Memory::default();
+        Kept { driver, memory, failed: false, used: Instant::now(), failures: Some(failures) }
     }
 }
 
@@ -131,21 +142,26 @@ impl<D: Driver> Parts for Kept<D> {
         self.used = Instant::now();
         (&mut self.driver, &mut self.memory)
     }
-    fn failed(&mut self) {
-        self.failed = true;
-    }
 }
 
 /// A connection of our own pool.
-struct Lent<D: Driver>(PooledConnection<Manager<D>>);
+struct Lent<D: Driver> {
+    connection: PooledConnection<Manager<D>>,
+    connector: Arc<Connector<D>>,
+}
 
 impl<D: Driver> Parts for Lent<D> {
     type Driver = D;
     fn parts(&mut self) -> (&mut D, &mut D::Memory) {
-        self.0.parts()
+        self.connection.parts()
     }
     fn failed(&mut self) {
-        self.0.failed();
+        self.connection.failed = true;
+        // Where one was killed others were too: none is used again unasked, so that they cost one error, not one each.
+        self.connector.failures.fetch_add(1, Ordering::AcqRel);
+    }
+    fn doubted(&mut self) {
+        self.connection.failures = None;
     }
 }
 
@@ -215,6 +231,15 @@ type Connect<D> = dyn Fn() -> Result<D> + Send + Sync;
 struct Connector<D> {
     connect: Box<Connect<D>>,
     last_error: Mutex<Option<Error>>,
+    /// How many connections of the pool have failed so far.
+    failures: AtomicU64,
+}
+
+impl<D: Driver> Connector<D> {
+    fn open(&self) -> Result<Kept<D>> {
+        let failures = self.failures.load(Ordering::Acquire);
+        Ok(Kept::new((self.connect)()?, failures))
+    }
 }
 
 /// How large a pool of our own is, and how long a verb waits for one of its connections.
@@ -233,7 +258,7 @@ impl<D: Driver> OwnPool<D> {
             Ok(driver)
         });
         drop(connect()?);
-        let connector = Arc::new(Connector { connect, last_error: Mutex::new(None) });
+        let connector = Arc::new(Connector { connect, last_error: Mutex::new(None), failures: AtomicU64::new(0) });
         let pool = Pool::builder()
             .max_size(size.connections)
             .min_idle(Some(0))
@@ -261,8 +286,11 @@ impl<D: Driver> Database for OwnPool<D> {
     fn checkout(&self) -> Result<Box<dyn Connection>> {
         loop {
             let mut connection = self.pool.get().map_err(|error| self.no_connection(error))?;
-            if connection.used.elapsed() < TRUSTED || connection.driver.is_alive() {
-                return Ok(Box::new(Lent(connection)));
+            let failures = Some(self.connector.failures.load(Ordering::Acquire));
+            let trusted = connection.failures == failures && connection.used.elapsed() < TRUSTED;
+            if trusted || connection.driver.is_alive() {
+                connection.failures = failures;
+                return Ok(Box::new(Lent { connection, connector: self.connector.clone() }));
             }
             // Back in the pool it is thrown away; there are only so many of them.
             connection.failed = true;
@@ -270,9 +298,17 @@ impl<D: Driver> Database for OwnPool<D> {
     }
 
     fn dedicated(&self) -> Result<Box<dyn Connection>> {
-        let mut driver = (self.connector.connect)()?;
-        driver.tune()?;
-        Ok(Box::new(Kept::new(driver)))
+        let open = || {
+            let mut kept = self.connector.open()?;
+            kept.driver.tune()?;
+            Ok(Box::new(kept))
+        };
+        // Whatever the server's words are (a wrong password, a database that allows no connections): it is not to be had.
+        let unavailable = |error: Error| match error.is_unavailable() {
+            true => error,
+            false => Error::unavailable("no connection to the database").because(error),
+        };
+        Ok(open().map_err(unavailable)?)
     }
 }
 
@@ -291,7 +327,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
     type Error = Error;
 
     fn connect(&self) -> Result<Kept<D>> {
-        (self.0.connect)().map(Kept::new).map_err(|error| {
+        self.0.open().map_err(|error| {
             let copy = Error::unavailable(NO_CONNECTION).because(error.to_string());
             *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             copy

@@ -282,11 +282,13 @@ fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
         SqlState::LOCK_NOT_AVAILABLE => Some(Error::transient("another transaction holds the lock")),
         SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),
         SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::unavailable("the database is read-only; is it a replica?")),
-        SqlState::ADMIN_SHUTDOWN
-        | SqlState::CRASH_SHUTDOWN
-        | SqlState::CANNOT_CONNECT_NOW
-        | SqlState::TOO_MANY_CONNECTIONS
-        | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Some(Error::unavailable("PostgreSQL ended the connection")),
+        SqlState::QUERY_CANCELED => Some(Error::transient("the statement was cancelled, or has taken too long")),
+        SqlState::TOO_MANY_CONNECTIONS | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            Some(Error::unavailable("PostgreSQL ended the connection"))
+        }
+        SqlState::DISK_FULL | SqlState::IO_ERROR => Some(Error::unavailable("PostgreSQL cannot write to its disk")),
+        // An operator, or the server's own end; a time limit of the session's.
+        _ if code.code().starts_with("57P") => Some(Error::unavailable("PostgreSQL ended the connection")),
         _ if code.code().starts_with("08") => Some(Error::unavailable("the connection to PostgreSQL failed")),
         _ => None,
     }

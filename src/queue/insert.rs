@@ -1,6 +1,6 @@
 //! Inserting jobs, one or many, unique or not.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -88,7 +88,7 @@ pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> 
         Some(_) => session.write(|sql| insert_one(sql, &checked))?,
     };
     if let (Some(client), Inserted::New(job)) = (client, &inserted) {
-        tell(client, std::iter::once(job), checked.job.notify);
+        tell(client, std::iter::once((job, &checked)));
     }
     Ok(inserted)
 }
@@ -109,20 +109,21 @@ pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<It
     let client = session.client();
     let inserted = session.write(|sql| insert_all(sql, &checked))?;
     if let Some(client) = client {
-        let new = inserted.iter().filter(|inserted| !inserted.is_duplicate()).map(Inserted::job);
-        tell(client, new, checked.iter().any(|checked| checked.job.notify));
+        let asked = inserted.iter().zip(&checked);
+        tell(client, asked.filter(|(it, _)| !it.is_duplicate()).map(|(it, checked)| (it.job(), checked)));
     }
     Ok(inserted)
 }
 
 /// Tells subscribers of jobs that have been committed, and wakes the workers.
-fn tell<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>, announce: bool) {
-    let jobs = jobs.inspect(|job| client.events().tell(|| Event::Inserted(JobEvent::of(job))));
-    let ready: Vec<&str> = jobs.filter(|job| job.state == State::Available).map(|job| job.queue.as_str()).collect();
+fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
+    let jobs = jobs.inspect(|(job, _)| client.events().tell(|| Event::Inserted(JobEvent::of(job))));
+    let notified = |(job, checked): &(&Job, &Checked)| checked.job.notify && job.state == State::Available;
+    let queues: Vec<&str> = jobs.filter(notified).map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.
     client.wake().wake_all();
-    if announce && !ready.is_empty() {
-        client.announce(ready.into_iter());
+    if !queues.is_empty() {
+        client.announce(queues.into_iter());
     }
 }
 
@@ -182,12 +183,14 @@ fn insert_chunk(sql: &mut Sql<'_>, jobs: &[Checked], inserted: &mut Vec<Inserted
     prove_open_for_insert(sql)?;
     let rows: Vec<_> = jobs.iter().enumerate().map(|(n, checked)| json_row(sql, n, checked)).collect();
     let rows = serde_json::Value::from(rows).to_string();
-    let notify = sql.is_callers() && jobs.iter().any(|checked| checked.job.notify);
+    let notified =
+        jobs.iter().filter(|checked| sql.notifies() && checked.job.notify).map(|checked| &*checked.job.queue);
+    let notified = serde_json::Value::from_iter(notified.collect::<BTreeSet<_>>()).to_string();
     let found = sql.rows(
         &INSERT_JOBS,
         &[
             ("jobs", Value::Json(Some(&rows))),
-            ("notify", Value::Bool(notify)),
+            ("notified", Value::Json(Some(&notified))),
             ("callers", Value::Bool(sql.is_callers())),
             sql.now_param(),
         ],
@@ -237,7 +240,7 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
             ("pending", Value::Bool(job.pending)),
             ("unique_key", Value::Bytes(unique_key)),
             ("unique_states", Value::Int(unique_states)),
-            ("notify", Value::Bool(sql.is_callers() && job.notify)),
+            ("notify", Value::Bool(sql.notifies() && job.notify)),
             ("callers", Value::Bool(sql.is_callers())),
             sql.now_param(),
         ],

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one};
-use crate::{Job, Result, Session, new_job::check_span};
+use crate::{Job, Result, Session, State, new_job::check_span};
 
 /// Completes a running job, and answers it as it now stands. The row of an ephemeral job is gone then.
 ///
@@ -82,6 +82,9 @@ fn settle(on: impl Session, target: impl Into<Target>, ending: Ending) -> Result
     let job = session.write(|sql| settle_one(sql, target, ending.clone()))?;
     if let Some(client) = client {
         client.wake().wake_all();
+        if job.state == State::Available {
+            client.announce(std::iter::once(job.queue.as_str()));
+        }
     }
     Ok(job)
 }

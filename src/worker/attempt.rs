@@ -148,9 +148,10 @@ fn transactional(
     context: &Context,
     handler: &dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed>,
 ) -> Verdict {
-    let mut verdict = None;
+    let (mut begun, mut verdict) = (false, None);
     let committed = context.client().checkout().and_then(|mut connection| {
-        connection.transact(&mut |mut tx| {
+        let committed = connection.transact(&mut |mut tx| {
+            begun = true;
             let ended = inside(settings, context, handler, &mut tx)?;
             verdict = Some(ended);
             // Any error rolls back; which one it was is in the verdict.
@@ -158,11 +159,24 @@ fn transactional(
                 Some(Verdict::Settled(_)) => Ok(()),
                 _ => Err(Error::corrupt("rolled back")),
             }
-        })
+        });
+        match &committed {
+            Err(error) if error.is_unavailable() => connection.give_up(),
+            // Of the handler's own error nobody knows whether it was the connection's.
+            Err(_) => connection.doubt(),
+            Ok(()) => {}
+        }
+        committed
     });
     match (verdict, committed) {
-        (Some(Verdict::Settled(job)), Ok(())) => Verdict::Settled(job),
+        (Some(Verdict::Settled(job)), Ok(())) => {
+            // It may have inserted jobs.
+            context.client().wake().wake_all();
+            Verdict::Settled(job)
+        }
         (Some(verdict @ (Verdict::Open(_) | Verdict::ClaimLost)), _) => verdict,
+        // No connection, or one that had died in the pool: that is not the job's fault.
+        (None, Err(error)) if !begun && error.is_transient() => Verdict::Open(Ending::GiveBack),
         // The commit failed, or the settlement did. If it took effect all the same, the fence will say so.
         (_, Err(error)) if error.is_lost_claim() => Verdict::ClaimLost,
         (_, Err(error)) => self::verdict(settings, context.job(), Answer::Answered(Err(error.into()))),

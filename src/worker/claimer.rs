@@ -23,7 +23,7 @@ use crate::{
         due::{self, next_due, promote_on},
         settle::{Ending, Settlement, settle},
     },
-    session::{Mode, own},
+    session::{Mode, own, retry},
 };
 
 /// How often a worker that finds nothing looks whether it passes over kinds that nobody here handles.
@@ -54,17 +54,9 @@ struct Served {
     hungry: bool,
 }
 
-/// Jobs that no thread had begun.
-#[derive(Debug, Default)]
-pub(super) struct GivenBack {
-    /// How many were given back.
-    pub(super) count: usize,
-    /// Those that could not be, because the database was not there.
-    pub(super) refused: Vec<i64>,
-}
-
-/// Runs until the worker is told to stop; then gives back what no thread has begun.
-pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
+/// Runs until the worker is told to stop; then gives back what no thread has begun, and answers how many. What could not
+/// be given back is in the ledger then.
+pub(super) fn run(shared: &Arc<Shared>) -> usize {
     let mut claimer = Claimer::new(shared);
     while !shared.stop.is_requested() {
         if let Err(error) = claimer.step() {
@@ -73,7 +65,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
             claimer.feel_hungry();
         }
     }
-    if shared.stop.drains() { GivenBack::default() } else { claimer.give_back(usize::MAX) }
+    if shared.stop.drains() { 0 } else { claimer.leave() }
 }
 
 impl Claimer {
@@ -104,7 +96,7 @@ impl Claimer {
         if Instant::now() >= self.look_for_due {
             self.promote()?;
         }
-        self.return_excess();
+        self.return_excess()?;
         let room = self.pace.room(&self.shared.budget, self.shared.orders.1.len());
         let wanted = self.wanted(room);
         if !wanted.is_empty() {
@@ -142,7 +134,7 @@ impl Claimer {
     fn claim(&mut self, wanted: &[Wanted]) -> Result<()> {
         let shared = self.shared.clone();
         let claimant = Claimant { worker: &shared.id, kinds: Some(&shared.kinds) };
-        let jobs = self.lifeline.run(|connection, now| claim_on(connection, now, wanted, &claimant))?;
+        let jobs = self.lifeline.run(|connection, now| retry(|| claim_on(connection, now, wanted, &claimant)))?;
         shared.health.claiming.store(true, Ordering::Relaxed);
         for one in wanted {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
@@ -165,10 +157,14 @@ impl Claimer {
         self.pace.start(&self.shared.budget);
         for job in jobs {
             let queue = self.queues.iter().position(|queue| queue.limit != usize::MAX && queue.name == job.queue);
-            self.shared.budget.take(queue);
-            // There is room: the budget is smaller than the channel.
-            let _ = self.shared.orders.0.send(Order::Run(Claimed { job: Arc::new(job), queue }));
+            self.order(Claimed { job: Arc::new(job), queue });
         }
+    }
+
+    fn order(&self, claimed: Claimed) {
+        self.shared.budget.take(claimed.queue);
+        // There is room: the budget is smaller than the channel.
+        let _ = self.shared.orders.0.send(Order::Run(claimed));
     }
 
     fn is_hungry(&self) -> bool {
@@ -214,7 +210,7 @@ impl Claimer {
     fn promote(&mut self) -> Result<()> {
         let mut next = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
         while next.overdue {
-            let promoted = self.lifeline.run(promote_on)?;
+            let promoted = self.lifeline.run(|connection, now| retry(|| promote_on(connection, now)))?;
             if promoted > 0 {
                 self.feel_hungry();
             }
@@ -256,36 +252,59 @@ impl Claimer {
         Ok(())
     }
 
-    /// Gives back what was claimed ahead at a pace that has not held.
-    fn return_excess(&mut self) {
+    /// Gives back what was claimed ahead at a pace that has not held; what cannot be given back is run after all.
+    fn return_excess(&mut self) -> Result<()> {
         let excess = self.pace.excess(self.shared.orders.1.len());
-        if excess > 0 {
-            self.give_back(excess);
+        if excess == 0 {
+            return Ok(());
         }
+        let claimed = take_orders(&self.shared, excess);
+        let given = self.give_back(&claimed);
+        if given.is_err() {
+            claimed.into_iter().for_each(|one| self.order(one));
+        }
+        given.map(drop)
     }
 
-    /// Gives back up to `most` jobs that no thread has begun.
-    fn give_back(&mut self, most: usize) -> GivenBack {
-        let begun = |order| match order {
-            Order::Run(claimed) => Some(claimed),
-            Order::Leave => None,
-        };
-        let claimed: Vec<Claimed> = self.shared.orders.1.try_iter().take(most).filter_map(begun).collect();
+    /// Gives back all that no thread has begun; answers how many.
+    fn leave(&mut self) -> usize {
+        let claimed = take_orders(&self.shared, usize::MAX);
+        let ids = || claimed.iter().map(|one| one.job.id);
+        let shared = self.shared.clone();
+        let begins = shared.returning.open(ids());
+        let given = self.give_back(&claimed);
+        shared.returning.close(begins, if given.is_err() { ids().collect() } else { Vec::new() });
+        given.unwrap_or_default()
+    }
+
+    fn give_back(&mut self, claimed: &[Claimed]) -> Result<usize> {
         if claimed.is_empty() {
-            return GivenBack::default();
+            return Ok(0);
         }
         let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
         let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
-        let answers = self
-            .lifeline
-            .run(|connection, now| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)));
-        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
-        let Ok(answers) = answers else {
-            return GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() };
-        };
+        let answers = self.lifeline.run(|connection, now| {
+            retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
+        })?;
         let given: Vec<Job> = answers.into_iter().flatten().collect();
         let events = self.shared.client.events();
         given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
-        GivenBack { count: given.len(), refused: Vec::new() }
+        Ok(given.len())
     }
+}
+
+/// Takes up to `most` orders that no thread has begun.
+pub(super) fn take_orders(shared: &Shared, most: usize) -> Vec<Claimed> {
+    let mut claimed = Vec::new();
+    let mut dismissals = 0;
+    for order in shared.orders.1.try_iter().take(most) {
+        match order {
+            Order::Run(one) => claimed.push(one),
+            Order::Leave => dismissals += 1,
+        }
+    }
+    // Those are for the threads: a stop that has not waited for the claimer has sent them.
+    (0..dismissals).for_each(|_| drop(shared.orders.0.try_send(Order::Leave)));
+    claimed.iter().for_each(|one| shared.budget.free(one.queue));
+    claimed
 }

@@ -1,6 +1,6 @@
 //! Whether a worker does what it is there for.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a running worker can and cannot do at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +32,41 @@ pub(super) struct Signs {
     pub(super) claiming: AtomicBool,
     pub(super) settling: AtomicBool,
     pub(super) listening: AtomicBool,
-    /// Whether the loss of the database has been told, and its return has not.
-    pub(super) database_lost: AtomicBool,
+    pub(super) outages: Outages,
     pub(super) replaced: AtomicUsize,
     pub(super) stuck: AtomicUsize,
+}
+
+/// How often the database has gone away and come back, as all threads of a worker see it: an odd number while it is away.
+///
+/// Each thread has a connection of its own and finds out by itself. The number under which its work began says whether
+/// that is news.
+#[derive(Default)]
+pub(super) struct Outages(AtomicU64);
+
+impl Outages {
+    pub(super) fn so_far(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Work that began under `seen` has found the database gone; whether that is news.
+    pub(super) fn lost(&self, seen: u64) -> bool {
+        !is_away(seen) && self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Work that began under `seen` has found the database there; whether that is news.
+    pub(super) fn back(&self, seen: u64) -> bool {
+        is_away(seen) && self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Whether the database went away between the one and the other.
+    pub(super) fn between(earlier: u64, later: u64) -> bool {
+        earlier.div_ceil(2) != later.div_ceil(2)
+    }
+}
+
+fn is_away(outages: u64) -> bool {
+    !outages.is_multiple_of(2)
 }
 
 impl Signs {
@@ -44,7 +75,7 @@ impl Signs {
             claiming: AtomicBool::new(true),
             settling: AtomicBool::new(true),
             listening: AtomicBool::new(false),
-            database_lost: AtomicBool::new(false),
+            outages: Outages::default(),
             replaced: AtomicUsize::new(0),
             stuck: AtomicUsize::new(0),
         }
@@ -63,6 +94,34 @@ impl Signs {
             listening: self.listening.load(Ordering::Relaxed),
             replaced_threads: self.replaced.load(Ordering::Relaxed),
             stuck_threads: self.stuck.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_news_once_and_so_is_its_end() {
+        let outages = Outages::default();
+        let (claimer, settler) = (outages.so_far(), outages.so_far());
+        assert!(!outages.back(claimer), "it was never away");
+        assert!(outages.lost(claimer) && !outages.lost(settler));
+        let (claimer, later) = (outages.so_far(), outages.so_far());
+        assert!(!outages.lost(claimer), "it is known to be away");
+        assert!(!outages.back(settler), "that work began before it went");
+        assert!(outages.back(claimer) && !outages.back(later));
+        assert!(!outages.lost(later), "that work failed before it came back");
+        assert!(outages.lost(outages.so_far()), "another outage");
+    }
+
+    #[test]
+    fn connections_from_before_an_outage_are_told_from_those_opened_in_it() {
+        for (opened, now, gone) in
+            [(0, 0, false), (0, 1, true), (0, 2, true), (1, 2, false), (2, 2, false), (1, 3, true)]
+        {
+            assert_eq!(Outages::between(opened, now), gone, "opened at {opened}, now {now}");
         }
     }
 }

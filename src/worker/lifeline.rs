@@ -1,13 +1,10 @@
 //! A connection that a thread keeps, and gets again when it is lost.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::Shared;
+use super::{Shared, health::Outages};
 use crate::{Event, Result, dialect::Connection};
 
 /// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`], each with a jitter of half.
@@ -18,12 +15,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Lifeline {
     shared: Arc<Shared>,
     connection: Option<Box<dyn Connection>>,
+    /// The worker's outages when the latest work began.
+    seen: u64,
     pause: Duration,
 }
 
 impl Lifeline {
     pub(super) fn new(shared: &Arc<Shared>) -> Lifeline {
-        Lifeline { shared: shared.clone(), connection: None, pause: FIRST_PAUSE }
+        let seen = shared.health.outages.so_far();
+        Lifeline { shared: shared.clone(), connection: None, seen, pause: FIRST_PAUSE }
     }
 
     /// Runs `work` on the connection, which is opened if there is none. After an error of the connection's it is closed.
@@ -31,6 +31,12 @@ impl Lifeline {
         &mut self,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
+        let seen = self.shared.health.outages.so_far();
+        if Outages::between(self.seen, seen) {
+            // It is likely to be as dead as the one with which another thread has found out.
+            self.connection = None;
+        }
+        self.seen = seen;
         let now = self.shared.client.now();
         let answer = self.connection().and_then(|connection| work(connection, now));
         match &answer {
@@ -53,7 +59,7 @@ impl Lifeline {
     /// worker stops.
     pub(super) fn lost(&mut self, error: &crate::Error) {
         let shared = &self.shared;
-        if !shared.health.database_lost.swap(true, Ordering::AcqRel) {
+        if shared.health.outages.lost(self.seen) {
             shared
                 .client
                 .events()
@@ -71,9 +77,7 @@ impl Lifeline {
     fn is_back(&mut self) {
         self.pause = FIRST_PAUSE;
         let shared = &self.shared;
-        if shared.health.database_lost.load(Ordering::Relaxed)
-            && shared.health.database_lost.swap(false, Ordering::AcqRel)
-        {
+        if shared.health.outages.back(self.seen) {
             shared.client.events().tell(|| Event::DatabaseBack { worker: shared.id.to_string() });
         }
     }

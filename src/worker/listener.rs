@@ -13,7 +13,8 @@ use postgres::fallible_iterator::FallibleIterator;
 use super::Shared;
 use crate::{
     Error, Event, Result,
-    dialect::{Connection, Sql, Statement, Value, statement},
+    dialect::{Connection, Statement, Value, statement},
+    session::{Mode, own},
 };
 
 static NOTIFY: Statement = statement!("notify_queues" of postgres);
@@ -77,11 +78,9 @@ fn listen(shared: &Shared, pause: &mut Duration) -> Result<()> {
 
 /// Sends a notification the way an inserting client does.
 fn probe(shared: &Shared) -> Result<()> {
-    let mut connection = shared.client.checkout()?;
-    let dialect = connection.dialect();
-    let mut link = connection.link();
     let nobody = [("queues", Value::Json(Some("[\"\"]")))];
-    Sql::own(&mut *link, dialect, None).rows(&NOTIFY, &nobody).map(drop)
+    let mut connection = shared.client.checkout()?;
+    own(&mut *connection, None, Mode::Statement, &mut |sql| sql.rows(&NOTIFY, &nobody).map(drop))
 }
 
 /// Waits one beat; answers how many notifications have come.

@@ -16,6 +16,7 @@ mod claimer;
 mod context;
 mod handler;
 mod health;
+mod ledger;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
@@ -60,6 +61,10 @@ struct Shared {
     stop: stop::Stop,
     orders: (Sender<Order>, Receiver<Order>),
     finished: (Sender<settler::Letter>, Receiver<settler::Letter>),
+    /// What the settler is recording, or could not record.
+    settling: ledger::Ledger,
+    /// What the claimer is giving back, or could not give back.
+    returning: ledger::Ledger,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,

@@ -58,15 +58,21 @@ impl Worker {
         let mut connection = self.client.checkout()?;
         promote_on(&mut *connection, self.client.now())?;
         let mut worked = Worked::Nothing;
-        connection.transact(&mut |mut tx| {
+        let committed = connection.transact(&mut |mut tx| {
             if let Some(job) = self.lock_one(&mut tx)? {
                 worked = self.work(&mut tx, Arc::new(job))?;
             }
             Ok(())
-        })?;
+        });
+        if committed.is_err() {
+            connection.doubt();
+        }
+        committed?;
         if let Worked::Done(job) | Worked::Failed(job) = &worked {
             let event = attempt::event(job, std::time::Duration::ZERO);
             attempt::tell(&self.client, event, false);
+            // It may have inserted jobs.
+            self.client.wake().wake_all();
         }
         Ok(worked)
     }

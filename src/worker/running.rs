@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use super::{
     Order, Shared,
     cancel::CancelReason,
-    claimer::{self, GivenBack},
+    claimer,
     health::Health,
     settler::{self, Letter},
     stop::{Report, wait_until},
@@ -19,13 +19,19 @@ use super::{
     watcher,
 };
 use crate::{
-    AnySession, Error, Event, Result,
+    AnySession, Error, Event, Job, Result,
     event::JobEvent,
     queue::settle::{Ending, Settlement, settle},
 };
 
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
+
+/// How long after its deadline a stop waits: for jobs to be given back, for outcomes to be recorded (both from the
+/// deadline on), and then for the threads to end. Together less than a second.
+const LEAVING: Duration = Duration::from_millis(250);
+const RECORDING: Duration = Duration::from_millis(500);
+const ENDING: Duration = Duration::from_millis(300);
 
 /// How long a worker that nobody waits for may take to stop.
 const UNHURRIED: Duration = Duration::from_secs(86_400);
@@ -43,9 +49,8 @@ struct Inner {
 /// What is to be waited for.
 struct Threads {
     claimer: Ended,
-    given_back: Receiver<GivenBack>,
+    given_back: Receiver<usize>,
     settler: Ended,
-    unsettled: Receiver<Vec<i64>>,
     others: Vec<Ended>,
 }
 
@@ -115,7 +120,6 @@ impl Running {
 impl Threads {
     fn start(shared: &Arc<Shared>) -> std::io::Result<Threads> {
         let (give_back, given_back) = bounded(1);
-        let (leave, unsettled) = bounded(1);
         let mut others = Vec::new();
         let with = |run: fn(&Arc<Shared>)| {
             let shared = shared.clone();
@@ -127,11 +131,12 @@ impl Threads {
         }
         others.push(thread::start("drip-watcher".into(), with(watcher::run))?);
         (0..shared.settings.concurrency).try_for_each(|_| shared.runners.start(shared))?;
-        let settles = shared.clone();
-        let settler = thread::start("drip-settler".into(), move || drop(leave.send(settler::run(&settles))))?;
+        let settler = thread::start("drip-settler".into(), with(settler::run))?;
         let claims = shared.clone();
-        let claimer = thread::start("drip-claimer".into(), move || drop(give_back.send(claimer::run(&claims))))?;
-        Ok(Threads { claimer, given_back, settler, unsettled, others })
+        let claimer = thread::start("drip-claimer".into(), move || {
+            let _ = give_back.send(claimer::run(&claims));
+        })?;
+        Ok(Threads { claimer, given_back, settler, others })
     }
 
     fn stop(self, shared: &Arc<Shared>, began: Instant, within: Duration, drain: bool, exiting: bool) -> Report {
@@ -140,23 +145,18 @@ impl Threads {
         wait_until(&self.claimer, deadline);
         dismiss_runners(shared);
         wait_for_handlers(shared, began + within.mul_f64(PATIENCE).min(within), deadline);
-        let (abandoned, still_running) = leave_behind(shared, exiting);
+        let left = leave_behind(shared, exiting, deadline + LEAVING);
         let _ = shared.finished.0.try_send(Letter::Last);
         // A little longer than the deadline, so that what has been done is also recorded.
-        wait_until(&self.settler, deadline.max(Instant::now() + Duration::from_millis(500)));
+        wait_until(&self.settler, deadline + RECORDING);
         shared.stop.finish();
-        wait_until(&self.settler, Instant::now() + Duration::from_millis(300));
-        self.others.iter().for_each(|other| wait_until(other, Instant::now() + Duration::from_millis(300)));
+        let last = Instant::now() + ENDING;
+        [&self.claimer, &self.settler].into_iter().chain(&self.others).for_each(|thread| wait_until(thread, last));
         shared.client.events().tell(|| Event::Stopped { worker: shared.id.to_string() });
-        let given_back = self.given_back.try_recv().unwrap_or_default();
-        let unsettled = self.unsettled.try_recv().unwrap_or_default().into_iter().chain(given_back.refused);
-        Report {
-            given_back: given_back.count,
-            still_running,
-            abandoned,
-            unsettled: unsettled.collect(),
-            took: began.elapsed(),
-        }
+        let given_back = self.given_back.try_recv().unwrap_or_default() + left.given_back;
+        let unsettled = unsettled(shared, &left);
+        let Left { still_running, abandoned, .. } = left;
+        Report { given_back, still_running, abandoned, unsettled, took: began.elapsed() }
     }
 }
 
@@ -176,11 +176,21 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
     }
 }
 
-/// What is still running at the deadline: given back where nothing that its handler may yet do counts. Answers the ids
-/// of those that were, and of the others.
-fn leave_behind(shared: &Shared, exiting: bool) -> (Vec<i64>, Vec<i64>) {
+/// What a stop leaves behind at its deadline.
+#[derive(Default)]
+struct Left {
+    still_running: Vec<i64>,
+    abandoned: Vec<i64>,
+    given_back: usize,
+    /// What had not begun and could not be given back.
+    kept: Vec<i64>,
+}
+
+/// Gives back what has not begun, and what is running where nothing that its handler may yet do counts. If the database
+/// does not answer by `limit`, that is as if it had refused; if it does later, so much the better.
+fn leave_behind(shared: &Arc<Shared>, exiting: bool, limit: Instant) -> Left {
+    let mut left = Left::default();
     let mut harmless = Vec::new();
-    let mut others = Vec::new();
     // Where its transaction is the only one that may write, giving the job back would wait for its end.
     let locked = |transactional: bool| transactional && shared.client.dialect().has_one_writer();
     shared.slots.for_each(|occupant| {
@@ -190,25 +200,59 @@ fn leave_behind(shared: &Shared, exiting: bool) -> (Vec<i64>, Vec<i64>) {
         if (exiting || occupant.transactional) && !locked(occupant.transactional) {
             harmless.push(occupant.job.clone());
         } else {
-            others.push(occupant.job.id);
+            left.still_running.push(occupant.job.id);
         }
     });
-    let settlements: Vec<_> =
-        harmless.iter().map(|job| Settlement { target: (&**job).into(), ending: Ending::GiveBack }).collect();
-    if settlements.is_empty() {
-        return (Vec::new(), others);
+    let begun = harmless.len();
+    harmless.extend(claimer::take_orders(shared, usize::MAX).into_iter().map(|claimed| claimed.job));
+    let given = give_back(shared, &harmless, limit);
+    for (index, job) in harmless.iter().enumerate() {
+        match (given.contains(&job.id), index < begun) {
+            (true, true) => left.abandoned.push(job.id),
+            (true, false) => left.given_back += 1,
+            (false, true) => left.still_running.push(job.id),
+            (false, false) => left.kept.push(job.id),
+        }
     }
-    let answers = AnySession::new(&shared.client).write(|sql| settle(sql, &settlements)).unwrap_or_default();
-    let given: Vec<i64> = answers
-        .into_iter()
-        .flatten()
-        .map(|job| {
-            shared.client.events().tell(|| Event::GivenBack(JobEvent::of(&job)));
-            job.id
-        })
-        .collect();
-    others.extend(harmless.iter().map(|job| job.id).filter(|id| !given.contains(id)));
-    (given, others)
+    left
+}
+
+/// Gives jobs back, on a thread that may have to wait for the database; answers the ids of those that were by `limit`.
+fn give_back(shared: &Arc<Shared>, jobs: &[Arc<Job>], limit: Instant) -> Vec<i64> {
+    if jobs.is_empty() {
+        return Vec::new();
+    }
+    let settlement = |job: &Arc<Job>| Settlement { target: (&**job).into(), ending: Ending::GiveBack };
+    let settlements: Vec<_> = jobs.iter().map(settlement).collect();
+    let client = shared.client.clone();
+    let (answer, answers) = bounded(1);
+    let settle = move || {
+        let settled = AnySession::new(&client).write(|sql| settle(sql, &settlements)).unwrap_or_default();
+        let given: Vec<Job> = settled.into_iter().flatten().collect();
+        given.iter().for_each(|job| client.events().tell(|| Event::GivenBack(JobEvent::of(job))));
+        let _ = answer.send(given.iter().map(|job| job.id).collect());
+    };
+    match thread::start("drip-leave".into(), settle) {
+        Ok(_) => answers.recv_deadline(limit).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
+/// All that the database has not been told, or may not have been told.
+fn unsettled(shared: &Shared, left: &Left) -> Vec<i64> {
+    // Taken out and put back: should the settler still be at it, it goes on.
+    let letters: Vec<Letter> = shared.finished.1.try_iter().collect();
+    let unread = letters.iter().filter_map(|letter| match letter {
+        Letter::Finished(finished) => Some(finished.job.id),
+        Letter::Last => None,
+    });
+    let mut unsettled: Vec<i64> = unread.chain(shared.settling.untold()).chain(shared.returning.untold()).collect();
+    unsettled.extend(&left.kept);
+    unsettled.retain(|id| !left.still_running.contains(id) && !left.abandoned.contains(id));
+    unsettled.sort_unstable();
+    unsettled.dedup();
+    letters.into_iter().for_each(|letter| drop(shared.finished.0.try_send(letter)));
+    unsettled
 }
 
 impl Report {

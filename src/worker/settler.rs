@@ -46,15 +46,16 @@ pub(super) struct Finished {
 /// What has become of each attempt of a batch, in its order.
 type Answers = Vec<Result<Job>>;
 
-/// Runs until the last letter; answers the ids of jobs that could not be recorded.
-pub(super) fn run(shared: &Arc<Shared>) -> Vec<i64> {
+/// Runs until the last letter; what could not be recorded is in the ledger then.
+pub(super) fn run(shared: &Arc<Shared>) {
     let mut lifeline = Lifeline::new(shared);
-    let mut unsettled = Vec::new();
     loop {
         let (batch, last) = gather(shared);
-        unsettled.extend(settle_batch(shared, &mut lifeline, batch));
+        let begins = shared.settling.open(batch.iter().map(|finished| finished.job.id));
+        let unsettled = settle_batch(shared, &mut lifeline, batch);
+        shared.settling.close(begins, unsettled);
         if last {
-            return unsettled;
+            return;
         }
     }
 }
@@ -75,54 +76,65 @@ fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
     (batch, false)
 }
 
-/// Records a batch; while the database is away, again and again until the worker's stop is over.
+/// Records a batch; answers the ids of jobs that could not be recorded.
 fn settle_batch(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
-    while !batch.is_empty() {
-        match lifeline.run(|connection, now| retry(|| write(connection, now, &batch))) {
+    if batch.is_empty() {
+        return Vec::new();
+    }
+    match record(shared, lifeline, &batch) {
+        Ok(answers) => {
+            batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
+            Vec::new()
+        }
+        Err(error) if error.is_transient() => batch.iter().map(|finished| finished.job.id).collect(),
+        // For a reason that will not pass: one by one the others are recorded, and of the one refused, that it was.
+        Err(_) => batch.into_iter().filter_map(|finished| settle_alone(shared, lifeline, finished)).collect(),
+    }
+}
+
+/// Writes a batch; while the database is away, again and again until the worker's stop is over.
+fn record(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: &[Finished]) -> Result<Answers> {
+    loop {
+        let error = match lifeline.run(|connection, now| retry(|| write(connection, now, batch))) {
             Ok(answers) => {
                 shared.health.settling.store(true, Ordering::Relaxed);
-                batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
-                return Vec::new();
+                return Ok(answers);
             }
-            Err(error) if !error.is_transient() => return settle_singly(shared, lifeline, batch),
-            Err(error) => {
-                shared.health.settling.store(false, Ordering::Relaxed);
-                lifeline.lost(&error);
-            }
+            Err(error) if error.is_transient() => error,
+            Err(error) => return Err(error),
+        };
+        shared.health.settling.store(false, Ordering::Relaxed);
+        if !shared.stop.is_over() {
+            lifeline.lost(&error);
         }
         if shared.stop.is_over() {
-            return batch.iter().map(|finished| finished.job.id).collect();
+            return Err(error);
         }
     }
-    Vec::new()
 }
 
-/// The engine refuses the batch for a reason that will not pass: one by one the others are recorded, and of the one
-/// that it refuses, that it was.
-fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
-    let mut unsettled = Vec::new();
-    for mut finished in batch {
-        let mut answer = settle_alone(lifeline, &finished);
-        if let Err(error) = answer {
-            finished.ending = unrecordable(&error);
-            answer = settle_alone(lifeline, &finished);
+/// Records an attempt by itself, if need be as one that could not be recorded; answers the job's id if even that fails.
+fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, mut finished: Finished) -> Option<i64> {
+    let mut answer = record(shared, lifeline, std::slice::from_ref(&finished));
+    if let Err(error) = answer.as_ref()
+        && !error.is_transient()
+    {
+        finished.ending = unrecordable(error);
+        answer = record(shared, lifeline, std::slice::from_ref(&finished));
+    }
+    match answer {
+        Ok(mut answers) => {
+            tell(shared, &finished, answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))));
+            None
         }
-        match answer {
-            Ok(job) => tell(shared, &finished, job),
-            Err(error) => {
+        Err(error) => {
+            if !error.is_transient() {
                 let job = JobEvent { error: Some(error.to_string()), ..JobEvent::of(&finished.job) };
                 shared.client.events().tell(|| Event::Unrecorded(job));
-                unsettled.push(finished.job.id);
             }
+            Some(finished.job.id)
         }
     }
-    unsettled
-}
-
-fn settle_alone(lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
-    let batch = std::slice::from_ref(finished);
-    let mut answers = lifeline.run(|connection, now| retry(|| write(connection, now, batch)))?;
-    Ok(answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))))
 }
 
 /// Recording that an attempt has failed cannot fail: a text that is known to be harmless.

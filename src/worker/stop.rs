@@ -22,6 +22,7 @@ pub(super) struct Stop {
 
 /// Opened once, by dropping the sender.
 struct Gate {
+    open: AtomicBool,
     sender: Mutex<Option<Sender<()>>>,
     receiver: Receiver<()>,
 }
@@ -29,15 +30,16 @@ struct Gate {
 impl Gate {
     fn new() -> Gate {
         let (sender, receiver) = bounded(0);
-        Gate { sender: Mutex::new(Some(sender)), receiver }
+        Gate { open: AtomicBool::new(false), sender: Mutex::new(Some(sender)), receiver }
     }
 
     fn open(&self) {
+        self.open.store(true, Ordering::Release);
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn is_open(&self) -> bool {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.open.load(Ordering::Acquire)
     }
 }
 
@@ -89,7 +91,8 @@ pub struct Report {
     /// Jobs whose handlers were still running at the deadline, and which were given back all the same, because nothing
     /// that those handlers may yet do counts: see [`Running::stop_to_exit`](crate::Running::stop_to_exit).
     pub abandoned: Vec<i64>,
-    /// Jobs that were run and whose outcome could not be recorded, because the database was not there; they run again.
+    /// Jobs that were run and whose outcome could not be recorded, or that had not begun and could not be given back,
+    /// because the database was not there; they stay claimed, and run again after their lease has run out.
     pub unsettled: Vec<i64>,
     /// How long it took.
     pub took: Duration,

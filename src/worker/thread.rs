@@ -49,6 +49,11 @@ impl Runners {
 
 fn run_orders(shared: &Shared, slot: &Slot) {
     while let Ok(Order::Run(claimed)) = shared.orders.1.recv() {
+        if shared.stop.is_over() {
+            // The stop has reported it as not begun; the claimer gives it back if it ever can.
+            let _ = shared.orders.0.try_send(Order::Run(claimed));
+            return;
+        }
         if !attempt::run(shared, slot, claimed) {
             shared.health.replaced.fetch_sub(1, Ordering::AcqRel);
             return;

@@ -8,6 +8,7 @@ mod support;
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
+mod database_lost; // the database goes away, and the worker goes on when it is back
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
@@ -15,6 +16,7 @@ mod insert; // a job is what was asked for, inserted alone or in a batch
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
@@ -27,3 +29,4 @@ mod unique; // what makes a job the same as another, and the keys that stand for
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
+mod wake; // an idle worker learns of new jobs at once

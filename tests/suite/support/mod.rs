@@ -4,12 +4,17 @@
 mod stamp;
 pub mod catalog;
 mod db;
+mod ear;
 pub mod jobs;
 pub mod pools;
 pub mod process;
+mod proxy;
 pub mod servers;
+pub mod stage;
 pub mod statement;
 mod tx;
 
 pub use db::{Db, Place};
-pub use tx::{End, patiently};
+pub use ear::{Ear, PATIENCE};
+pub use proxy::Proxy;
+pub use tx::{End, Open, Tx, patiently};

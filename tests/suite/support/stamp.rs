@@ -33,3 +33,13 @@ macro_rules! on_every_database_and_place {
         $crate::on_every_database!(@module sqlite_in_callers_transaction Sqlite Callers $($name)*);
     };
 }
+
+/// As [`on_every_database`], for what only a database with a server can show.
+#[macro_export]
+macro_rules! on_every_server {
+    ($($(#[$meta:meta])* fn $name:ident($db:ident: &Db) $body:block)*) => {
+        $($(#[$meta])* fn $name($db: &$crate::support::Db) $body)*
+        $crate::on_every_database!(@module postgres Postgres Own $($name)*);
+        $crate::on_every_database!(@module mariadb Mariadb Own $($name)*);
+    };
+}

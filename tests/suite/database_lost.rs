@@ -1,0 +1,143 @@
+//! The database goes away, for a moment or for long: the worker waits, says so once, and goes on as if nothing had been.
+
+use std::time::{Duration, Instant};
+
+use drip::{Client, Dialect, NewJob, State, insert_job};
+use mysql::prelude::Queryable;
+use serde_json::json;
+
+use crate::support::{
+    Db, Proxy,
+    stage::{PLACES, Stage, insert},
+};
+
+/// A client that no outage concerns.
+fn outside(db: &Db) -> Client {
+    Client::connect(&db.url).unwrap()
+}
+
+/// Ends every connection to the database but one, and waits until they are gone.
+fn kill_connections(db: &Db) {
+    match db.dialect {
+        Dialect::Postgres => {
+            const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            let mut admin = db.postgres();
+            admin.batch_execute(&format!("SELECT pg_terminate_backend(pid) {OTHERS}")).unwrap();
+            while admin.query_one(&format!("SELECT count(*) {OTHERS}"), &[]).unwrap().get::<_, i64>(0) > 0 {}
+        }
+        _ => {
+            const OTHERS: &str = "FROM information_schema.processlist WHERE db = database() AND id <> connection_id()";
+            let mut admin = db.mariadb();
+            for id in admin.query::<u64, _>(format!("SELECT id {OTHERS}")).unwrap() {
+                let _ = admin.query_drop(format!("KILL {id}")); // it may have gone by itself
+            }
+            while admin.query_first::<u64, _>(format!("SELECT count(*) {OTHERS}")).unwrap() != Some(0) {}
+        }
+    }
+}
+
+/// All jobs are completed at their first attempt, and none of them says a word of errors.
+fn assert_nothing_happened(db: &Db, jobs: &[i64]) {
+    for id in jobs {
+        let job = db.job(*id);
+        assert_eq!((job.state, job.attempt, job.claim_seq, job.errors.len()), (State::Completed, 1, 1, 0), "job {id}");
+    }
+}
+
+on_every_server! {
+    fn killed_connections_cost_no_job_and_no_place(db: &Db) {
+        let stage = Stage::start(&db.url);
+        let jobs = insert(&outside(db), 3 * PLACES);
+        stage.begin(PLACES);
+        kill_connections(db);
+        stage.let_go(jobs.len());
+        stage.ear.hear_completions(&jobs);
+        assert_eq!(stage.losses(), (1, 1));
+        stage.assert_each_ran_once(&jobs);
+        assert_nothing_happened(db, &jobs);
+        stage.assert_all_places_work(&outside(db));
+        assert_eq!(stage.losses(), (1, 1));
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn an_idle_worker_survives_killed_connections(db: &Db) {
+        let stage = Stage::start(&db.url);
+        for outage in 1..=3 {
+            stage.assert_all_places_work(&outside(db));
+            kill_connections(db);
+            stage.hear_loss();
+            stage.assert_all_places_work(&outside(db));
+            assert_eq!(stage.losses(), (outage, outage));
+        }
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn what_ended_while_the_database_was_away_is_recorded_when_it_is_back(db: &Db) {
+        let (proxy, url) = Proxy::before(&db.url);
+        let stage = Stage::start(&url);
+        let jobs = insert(&outside(db), 3 * PLACES);
+        stage.begin(PLACES);
+        assert!(stage.running.health().is_healthy());
+        proxy.take_away();
+        stage.let_go(jobs.len());
+        stage.hear_loss();
+        let away = Instant::now();
+        proxy.wait_until_hung_up(12);
+        // Four threads need the database, and the three that wait for it do so for at least 75, 150 and 300 ms.
+        assert!(away.elapsed() > Duration::from_millis(200), "twelve tries within {:?}", away.elapsed());
+        let health = stage.running.health();
+        assert!(health.running && !health.settling && !health.claiming && !health.is_healthy(), "{health:?}");
+        assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE state = 'completed'"), 0);
+        proxy.give_back();
+        stage.ear.hear_completions(&jobs);
+        assert_eq!(stage.losses(), (1, 1));
+        stage.assert_each_ran_once(&jobs);
+        assert_nothing_happened(db, &jobs);
+        stage.assert_all_places_work(&outside(db));
+        assert!(stage.running.health().is_healthy());
+        assert_eq!(stage.losses(), (1, 1));
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn a_worker_that_is_started_without_a_database_works_when_that_appears(db: &Db) {
+        let (proxy, url) = Proxy::before(&db.url);
+        let client = Client::connect(&url).unwrap();
+        proxy.take_away();
+        let stage = Stage::start_on(client);
+        stage.hear_loss();
+        proxy.wait_until_hung_up(8);
+        proxy.give_back();
+        stage.assert_all_places_work(&outside(db));
+        assert_eq!(stage.losses(), (1, 1));
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn connections_that_were_killed_in_the_pool_cost_one_error_in_all(db: &Db) {
+        let client = Client::connect(&db.url).unwrap();
+        for round in 0..3 {
+            fill_pool(db, &client);
+            kill_connections(db);
+            let tries: Vec<_> = (0..10).map(|_| insert_job(&client, NewJob::new("k", json!({})))).collect();
+            let errors: Vec<_> = tries.iter().filter_map(|tried| tried.as_ref().err()).collect();
+            assert!(errors.len() <= 1 && errors.iter().all(|error| error.is_unavailable()), "{round}: {errors:?}");
+        }
+    }
+}
+
+/// Leaves five connections in the client's pool.
+fn fill_pool(db: &Db, client: &Client) {
+    let together = std::sync::Barrier::new(5);
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| -> drip::Result<()> {
+                let meet = || {
+                    together.wait();
+                };
+                match db.dialect {
+                    Dialect::Postgres => client.transaction(|_: &mut ::postgres::Transaction| Ok(meet())),
+                    _ => client.transaction(|_: &mut mysql::Transaction| Ok(meet())),
+                }
+            });
+        }
+    });
+}
