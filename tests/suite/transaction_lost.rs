@@ -26,7 +26,7 @@ on_every_database! {
             for end in [End::Commit, End::Rollback] {
                 prepare(db);
                 let before = jobs.now(db);
-                db.ended(end, |tx| {
+                let _ = db.ended(end, |tx| {
                     insert_job(tx.on(), plain()).unwrap().into_job();
                     let error = lose(db, tx);
                     assert!(!error.is_transaction_lost(), "{way}: this one is told otherwise: {error}");
@@ -66,7 +66,7 @@ on_every_database! {
             ),
             _ => db.execute("ALTER TABLE drip_job ADD CONSTRAINT refuse CHECK (kind <> 'refused')"),
         }
-        db.ended(End::Commit, |tx| {
+        let _ = db.ended(End::Commit, |tx| {
             insert_job(tx.on(), plain()).unwrap().into_job();
             let error = match db.dialect {
                 Dialect::Mariadb => {
@@ -132,7 +132,7 @@ fn mariadb_a_deadlock_over_a_unique_key_is_told_as_a_deadlock() {
         prepare(db);
         let cancelled = insert_job(&db.client, unique()).unwrap().into_job();
         let cancelled = cancel_job(&db.client, cancelled.id).unwrap();
-        db.ended(End::Commit, |tx| {
+        let _ = db.ended(End::Commit, |tx| {
             insert_job(tx.on(), plain()).unwrap().into_job();
             // Held by nobody until this row, which takes it, is rolled back.
             let hold = format!(
