@@ -134,8 +134,14 @@ fn fill_pool(db: &Db, client: &Client) {
                     together.wait();
                 };
                 match db.dialect {
-                    Dialect::Postgres => client.transaction(|_: &mut ::postgres::Transaction| Ok(meet())),
-                    _ => client.transaction(|_: &mut mysql::Transaction| Ok(meet())),
+                    Dialect::Postgres => client.transaction(|_: &mut ::postgres::Transaction| {
+                        meet();
+                        Ok(())
+                    }),
+                    _ => client.transaction(|_: &mut mysql::Transaction| {
+                        meet();
+                        Ok(())
+                    }),
                 }
             });
         }
