@@ -40,7 +40,7 @@ fn handle_shipping(worker: Worker, dialect: Dialect) -> Worker {
 
 /// Enqueues the message in the same transaction. The first time, something goes wrong after that.
 fn finish(tx: impl Session, context: &Context) -> HandlerResult {
-    let _ = drip::insert_job(tx, NewJob::new(MESSAGE, json!({"text": "your lamp is on its way"})).queue("outbox"))?;
+    drip::insert_job(tx, NewJob::new(MESSAGE, json!({"text": "your lamp is on its way"})).queue("outbox"))?;
     println!("ship_parcel, attempt {}: shipment written, message enqueued", context.attempt());
     if context.attempt() == 1 { Err("the label printer is jammed".into()) } else { Ok(()) }
 }
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     execute(&client, "DROP TABLE IF EXISTS outbox_shipments")?;
     execute(&client, "CREATE TABLE outbox_shipments (parcel VARCHAR(20) NOT NULL)")?;
 
-    let _ = drip::insert_job(&client, NewJob::from(ShipParcel {}).queue("outbox"))?;
+    drip::insert_job(&client, NewJob::from(ShipParcel {}).queue("outbox"))?;
     let retry = RetryPolicy::constant(Duration::from_millis(100));
     let worker = Worker::new(&client).queue("outbox").handle_kind(MESSAGE, tell_customer).retry(retry);
     let worker = handle_shipping(worker, client.dialect());

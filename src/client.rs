@@ -49,7 +49,8 @@ impl Client {
     /// The connections are not encrypted; for TLS see [`Client::from_connector`].
     ///
     /// # Errors
-    /// When the URL is none of these, its database's feature is not compiled in, or no connection can be made.
+    /// [`is_invalid_input`](Error::is_invalid_input) when the URL is none of these, or its database's feature is not
+    /// compiled in; else why no connection can be made. No error repeats the URL.
     pub fn connect(url: &str) -> Result<Client> {
         Client::builder().connect(url)
     }
@@ -57,13 +58,25 @@ impl Client {
     /// A client over the application's own r2d2 pool, whose connections are `postgres::Client`, `mysql::Conn` or
     /// `rusqlite::Connection`. No setting of theirs is changed.
     ///
-    /// A running worker keeps three of the pool's connections (four on PostgreSQL), and takes one for each transactional
+    /// Let the pool be large enough: a running worker keeps three of the pool's connections (four on PostgreSQL), and takes one for each transactional
     /// handler that is running. On PostgreSQL a client that inserts keeps one more to announce it.
     pub fn from_pool<M: ManageConnection<Connection: Driver>>(pool: Pool<M>) -> Client {
         Client::builder().from_pool(pool)
     }
 
-    /// A client whose connections are opened by `connect`: for TLS, or passwords that change.
+    /// A client whose connections are opened by `connect`, whenever one is needed: for TLS, or passwords that change.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")]
+    /// # fn client() -> Result<drip::Client, Box<dyn std::error::Error>> {
+    /// let config: postgres::Config = "host=db.example.com dbname=shop user=shop".parse()?;
+    /// let tls = postgres::NoTls; // or one that encrypts, such as postgres_native_tls::MakeTlsConnector
+    /// let client = drip::Client::from_connector(move || config.connect(tls.clone()))?;
+    /// # Ok(client) }
+    /// ```
+    ///
+    /// They are used as they come, but that PostgreSQL is told not to compile statements just in time. Give those of SQLite
+    /// a busy timeout (that of `rusqlite` is 5 s); those of [`Client::connect`] wait for 10 s.
     ///
     /// # Errors
     /// When `connect` fails at the first, immediate try.
@@ -84,17 +97,18 @@ impl Client {
     /// if it answers an error or panics.
     ///
     /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
     /// # fn main() -> drip::Result<()> {
-    /// # let dir = std::env::temp_dir().join(format!("drip-doc-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&dir).unwrap();
-    /// # let client = drip::Client::connect(&format!("sqlite://{}/tx.db", dir.display()))?;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
     /// # client.migrate()?;
     /// client.transaction(|tx: &mut rusqlite::Transaction| {
     ///     tx.execute("CREATE TABLE customer (name TEXT)", [])?;
     ///     drip::insert_job(&mut *tx, drip::NewJob::new("greet", serde_json::json!({"name": "Ada"})))?;
     ///     Ok::<_, drip::Error>(())
     /// })?;
-    /// # std::fs::remove_dir_all(dir).unwrap();
     /// # Ok(()) }
     /// ```
     ///
@@ -135,15 +149,16 @@ impl Client {
     /// Watches what happens through this client and its workers, from now on.
     ///
     /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
     /// # fn main() -> drip::Result<()> {
-    /// # let dir = std::env::temp_dir().join(format!("drip-doc-events-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&dir).unwrap();
-    /// # let client = drip::Client::connect(&format!("sqlite://{}/a.db", dir.display()))?;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
     /// # client.migrate()?;
     /// let subscription = client.subscribe();
     /// drip::insert_job(&client, drip::NewJob::new("greet", serde_json::json!({})))?;
     /// assert!(matches!(subscription.events().recv(), Ok(drip::Event::Inserted(job)) if job.kind == "greet"));
-    /// # std::fs::remove_dir_all(dir).unwrap();
     /// # Ok(()) }
     /// ```
     pub fn subscribe(&self) -> Subscription {

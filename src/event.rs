@@ -44,7 +44,7 @@ pub enum Event {
     GivenBack(JobEvent),
     /// What a handler answered did not count any more: its claim had ended.
     ClaimLost(JobEvent),
-    /// What became of an attempt could not be recorded; the job stays claimed until its worker is gone.
+    /// What became of an attempt could not be recorded, by whatever means; the job stays `running`.
     Unrecorded(JobEvent),
     /// A handler ignores its cancel token; another thread has taken its place, or `healthy` is false.
     Stuck {

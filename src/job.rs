@@ -14,7 +14,8 @@ use crate::{Error, Result, dialect::Row, state::State};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Job {
-    /// Given by the database; never given twice.
+    /// Given by the database. No two jobs ever have the same; but on SQLite an id that was given in a transaction which was
+    /// then rolled back is given again.
     pub id: i64,
     /// Where the job stands.
     pub state: State,

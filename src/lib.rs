@@ -1,4 +1,129 @@
-//! A transactional job queue for synchronous programs.
+//! A transactional job queue for synchronous programs, in the PostgreSQL, MariaDB or SQLite database they already have.
+//!
+//! A job is a row. It is inserted in the application's own transaction, with the application's own driver, and so comes
+//! to be exactly if that commits. A worker of plain threads runs it. There is no `async`, no runtime and no broker.
+//!
+//! ```
+//! use drip::{Client, Context, HandlerResult, JobArgs, Worker};
+//! # #[cfg(feature = "sqlite")]
+//! use rusqlite::{Connection, TransactionBehavior::Immediate};
+//!
+//! #[derive(serde::Serialize, serde::Deserialize)]
+//! struct Welcome {
+//!     user: String,
+//! }
+//!
+//! impl JobArgs for Welcome {
+//!     const KIND: &'static str = "welcome";
+//! }
+//!
+//! fn welcome(_: &Context, job: Welcome) -> HandlerResult {
+//!     println!("Welcome, {}!", job.user);
+//!     Ok(())
+//! }
+//!
+//! # #[cfg(not(feature = "sqlite"))]
+//! # fn main() {}
+//! # #[cfg(feature = "sqlite")]
+//! # fn main() -> HandlerResult {
+//! # let directory = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&directory)?;
+//! let client = Client::connect("sqlite://app.db")?;
+//! client.migrate()?;
+//! # let subscription = client.subscribe();
+//!
+//! let mut connection = Connection::open("app.db")?;
+//! let mut tx = connection.transaction_with_behavior(Immediate)?;
+//! // … whatever else belongs together with the job …
+//! drip::insert_job(&mut tx, Welcome { user: "Ada".into() })?;
+//! tx.commit()?;
+//!
+//! let running = Worker::new(&client).handle(welcome).start()?;
+//! # let ours = |event: &drip::Event| matches!(event, drip::Event::Completed(job) if job.kind == "welcome");
+//! # assert!(subscription.events().iter().any(|event| ours(&event)));
+//! // … until the program is told to stop …
+//! running.stop(std::time::Duration::from_secs(30));
+//! # Ok(()) }
+//! ```
+//!
+//! # Five types
+//!
+//! - [`Client`]: the queue in one database, made from a URL, a pool or a connector.
+//! - [`NewJob`]: a job to be inserted. A payload of your own that implements [`JobArgs`] becomes one.
+//! - [`Worker`]: handlers, queues and settings; started, it is a [`Running`] one. A handler is a function of a
+//!   [`Context`] and a payload; a *transactional* handler is given the open transaction as well (see [`Handler`]).
+//! - [`Job`]: a job as it stands in the database and, in a handler, the claim under which it runs.
+//! - [`Session`]: where a verb runs, its first argument. `&client`, or a connection or transaction of your own.
+//!
+//! # Verbs
+//!
+//! Each is one function, wherever it runs.
+//!
+//! | | |
+//! |---|---|
+//! | [`insert_job`], [`insert_many`] | enqueue |
+//! | [`get_job`] | read |
+//! | [`cancel_job`], [`discard_job`] | end a job that has not ended |
+//! | [`retry_job`], [`retry_completed_job`] | run a job again |
+//! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
+//! | [`fetch_jobs`] | claim, for a worker made by hand |
+//!
+//! Given a `&Job` from a handler, a verb acts for that claim only: once the claim has ended, it answers an error that
+//! [`is_lost_claim`](Error::is_lost_claim). Given an id, it acts for an operator, and ends any claim.
+//!
+//! Further on: what failed jobs wait for ([`RetryPolicy`]), jobs that are the same as others ([`Unique`]), other endings
+//! than done or failed ([`Outcome`]), handlers that should stop ([`CancelToken`]), what happens at the moment
+//! ([`Event`]), what went wrong ([`Error`]).
+//!
+//! # States
+//!
+//! ```text
+//!              insert
+//!       ┌────────┼──────────┐
+//!       ▼        ▼          ▼
+//!    pending  scheduled  available ◄──────────────┐ retry, give back
+//!       │ release │ due     │ claim               │
+//!       └────►────┴────►────▼                     │
+//!                        running ── snooze ──► scheduled
+//!            ┌──────────────┼──────────────┬──────────────┐
+//!            ▼ complete     ▼ fail         ▼ fail, last   ▼ cancel
+//!        completed      retryable       discarded      cancelled
+//!                           │ due
+//!                           └──► available
+//! ```
+//!
+//! Completed, discarded and cancelled are final ([`State`]).
+//!
+//! # Which database
+//!
+//! PostgreSQL 10, MariaDB 10.6, SQLite 3.38, or newer. Everything here behaves the same on all three, except that
+//!
+//! - a worker hears of jobs from other processes by notification on PostgreSQL, by a counter in the file on SQLite (within
+//!   milliseconds both), and on MariaDB by asking ([`Worker::poll_interval`]);
+//! - SQLite has one writer at a time: a transactional handler holds the write lock while it runs, so keep it short, and
+//!   begin your own writing transactions with `Immediate`, since a deferred one that has read before fails if another
+//!   has written meanwhile;
+//! - PostgreSQL's driver panics when it is called, or dropped, in the async context of tokio: from there go through
+//!   `spawn_blocking`, or a thread of your own.
+//!
+//! # Features
+//!
+//! | Feature | | Default |
+//! |---|---|---|
+//! | `postgres` | PostgreSQL through the `postgres` crate | yes |
+//! | `mariadb` | MariaDB through the `mysql` crate | yes |
+//! | `sqlite` | SQLite through the `rusqlite` crate | yes |
+//! | `bundled` | compiles SQLite into the program, instead of linking the system's | yes |
+//!
+//! # What it is not
+//!
+//! - Not exactly once, but for what a transactional handler writes into the queue's own database. Any other effect can
+//!   happen again when an attempt has done its work and cannot say so: make it harmless to repeat.
+//! - Not a strict order. The next job is the first by priority, due time and id when it is claimed; with several threads
+//!   that says nothing about which is done first.
+//! - Not able to kill a handler. A thread can be asked to stop, and one that does not ask back goes on.
+//! - Not a vault. Args are stored as they are, and whoever may write to the table decides what is run.
+//! - Not a broker's throughput, nor real time.
 
 // With one database compiled in, what only the others use is dead.
 #![cfg_attr(not(all(feature = "postgres", feature = "mariadb", feature = "sqlite")), allow(dead_code))]
@@ -28,22 +153,34 @@ mod unique;
 mod wake;
 mod worker;
 
+// Where: the database, and the place in it at which a verb runs.
 pub use client::{Client, ClientBuilder};
 pub use clock::Clock;
 pub use dialect::{Dialect, Driver, TransactionBody};
+pub use session::{AnySession, Session};
+
+// What: jobs, before and after they are inserted.
 pub use duration::{DurationError, parse_duration};
-pub use error::{Error, Result};
-pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use job::{AttemptError, Job};
 pub use new_job::{JobArgs, NewJob};
+pub use retry::RetryPolicy;
+pub use state::State;
+pub use unique::{OnDuplicate, Unique};
+
+// The verbs, and what they take and answer.
+pub use error::{Error, Result};
 pub use queue::{
     Failure, Inserted, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job, insert_job,
     insert_many, retry_completed_job, retry_job, snooze_job,
 };
-pub use retry::RetryPolicy;
-pub use session::{AnySession, Session};
-pub use state::State;
-pub use unique::{OnDuplicate, Unique};
+
+// Workers, and what is seen of them.
+pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Outcome, Queue, Report, Running, Worked, Worker,
 };
+
+/// The program in the README compiles.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

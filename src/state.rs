@@ -176,6 +176,20 @@ mod tests {
         }
     }
 
+    /// The lines of the drawing of a page, or of a file's comment.
+    fn drawing(text: &str) -> Vec<&str> {
+        let lines = text.lines().map(|line| line.strip_prefix("//! ").unwrap_or(line));
+        lines.skip_while(|line| line.trim() != "insert").take_while(|line| !line.contains("```")).collect()
+    }
+
+    #[test]
+    fn it_is_drawn_everywhere_as_it_is_here() {
+        let here = drawing(include_str!("state.rs"));
+        assert!(here.len() > 8);
+        assert_eq!(drawing(include_str!("lib.rs")), here);
+        assert_eq!(drawing(include_str!("../README.md")), here);
+    }
+
     #[test]
     fn the_sql_of_every_dialect_spells_the_bits_of_the_states() {
         for (dialect, sql) in crate::dialect::first_migrations() {

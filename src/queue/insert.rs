@@ -58,19 +58,19 @@ impl Inserted {
 /// Inserts a job: in the caller's transaction, where it comes to be when that commits, or in one of its own.
 ///
 /// ```
+/// # #[cfg(not(feature = "sqlite"))]
+/// # fn main() {}
+/// # #[cfg(feature = "sqlite")]
 /// # fn main() -> drip::Result<()> {
-/// # let dir = std::env::temp_dir().join(format!("drip-doc-insert-{}", std::process::id()));
-/// # std::fs::create_dir_all(&dir).unwrap();
-/// # let path = dir.join("app.db");
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let path = directory.path().join("app.db");
 /// # drip::Client::connect(&format!("sqlite://{}", path.display()))?.migrate()?;
 /// let mut connection = rusqlite::Connection::open(&path)?;
-/// let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-/// # let mut tx = tx;
+/// let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
 /// tx.execute("CREATE TABLE orders (id INTEGER)", [])?;
 /// let inserted = drip::insert_job(&mut tx, drip::NewJob::new("invoice", serde_json::json!({"order": 7})))?;
 /// assert!(!inserted.is_duplicate());
 /// tx.commit()?; // without this there would be neither the table nor the job
-/// # std::fs::remove_dir_all(dir).unwrap();
 /// # Ok(()) }
 /// ```
 ///

@@ -30,6 +30,27 @@ pub type HandlerResult<O = ()> = Result<O, Box<dyn StdError + Send + Sync>>;
 ///   `mysql::Transaction` or `rusqlite::Transaction`: the library opens the transaction, the job's settlement joins it,
 ///   and one commit does both, or neither.
 ///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # fn worker(client: &drip::Client) -> drip::Worker {
+/// use drip::{Context, HandlerResult, Worker};
+/// use serde_json::Value;
+///
+/// Worker::new(client)
+///     .handle_kind("say", |_: &Context, args: Value| -> HandlerResult {
+///         println!("{}", args["text"]);
+///         Ok(())
+///     })
+///     .handle_kind("pay", |tx: &mut rusqlite::Transaction, context: &Context, _: Value| -> HandlerResult {
+///         tx.execute("INSERT INTO payments (job) VALUES (?1)", [context.job().id])?;
+///         Ok(()) // now the payment and the completion of the job are committed
+///     })
+/// # }
+/// ```
+///
+/// A transactional handler neither commits nor rolls back; an error or a panic takes back what it wrote. On SQLite it
+/// holds the one write lock while it runs.
+///
 /// `T` is the payload, `O` is `()` or an [`Outcome`], and `E` any error that a `Box<dyn Error + Send + Sync>` can hold.
 /// `M` is found by the compiler from the types at the closure's arguments, which must be written out.
 #[diagnostic::on_unimplemented(

@@ -27,9 +27,10 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Worked {
-    /// There was no job to run.
+    /// There was no job to run, or whatever there was others had locked at that moment.
     Nothing,
-    /// This job was run, and its handler answered `Ok`; the job as it now stands.
+    /// This job was run, and its handler answered `Ok`; the job as it now stands, which need not be completed: see
+    /// [`Outcome`](crate::Outcome).
     Done(Job),
     /// This job was run and failed; the job as it now stands, whose last error says why.
     Failed(Job),
@@ -51,8 +52,9 @@ impl Worker {
     /// do not apply. On SQLite the handler holds the one write lock.
     ///
     /// # Errors
-    /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. A
-    /// handler's own failure is not an error but [`Worked::Failed`].
+    /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. Nothing
+    /// is tried again, since the handler may have run: after one that is [transient](Error::is_transient), call it again.
+    /// A handler's own failure is not an error but [`Worked::Failed`].
     pub fn work_once(&self) -> Result<Worked> {
         self.check()?;
         let mut connection = self.client.checkout()?;

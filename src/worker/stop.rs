@@ -86,7 +86,7 @@ pub struct Report {
     /// Jobs that had been claimed, had not begun, and were given back.
     pub given_back: usize,
     /// Jobs whose handlers were still running at the deadline, and which stay claimed: their handlers may yet do
-    /// something. If the process ends, they run again after their lease has run out.
+    /// something, and what they answer is no longer recorded.
     pub still_running: Vec<i64>,
     /// Jobs whose handlers were still running at the deadline, and which were given back all the same, because nothing
     /// that those handlers may yet do counts: see [`Running::stop_to_exit`](crate::Running::stop_to_exit).

@@ -140,6 +140,8 @@ fn every_example_is_tested_and_is_shorter_than_a_hundred_lines() {
         found.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     assert_eq!(found, EXAMPLES.map(|(name, _)| name.to_owned()).into());
+    let readme = fs::read_to_string(source("../README.md")).unwrap();
+    assert!(found.iter().all(|name| readme.contains(name)), "the README does not name every example");
 }
 
 /// Runs an example with one variable set; answers what it printed, once it has succeeded.
