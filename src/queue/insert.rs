@@ -1,22 +1,24 @@
 //! Inserting jobs, one or many, unique or not.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde_json::json;
 
-use super::read;
+use super::{
+    new_row::{Placed, Times, json_row, micros, millis},
+    read,
+    replace::replace_if_asked,
+};
 use crate::{
     Client, Error, Event, Job, Result, Session, State,
     clock::after,
-    dialect::{Row, Sql, Statement, Value, statement, time_text},
+    dialect::{Sql, Statement, Value, statement},
     event::JobEvent,
     new_job::{Checked, Due, NewJob},
 };
 
 static INSERT_JOB: Statement = statement!("insert_job");
 static INSERT_JOBS: Statement = statement!("insert_jobs");
-static REPLACE_JOB: Statement = statement!("replace_job");
 
 /// How often an insert that lost to a duplicate looks for it, when each one it finds is gone a moment later.
 const TRIES: usize = 5;
@@ -263,143 +265,4 @@ fn unique_key(sql: &mut Sql<'_>, checked: &Checked) -> Result<Option<Vec<u8>>> {
         Due::In(delay) => after(read::current_time(sql)?, delay),
     };
     Ok(Some(unique.key(&job.kind, &job.queue, &checked.args, due)))
-}
-
-/// Puts the content of a duplicate into the job that is there, if that was asked for and it has not started.
-fn replace_if_asked(sql: &mut Sql<'_>, holder: Job, checked: &Checked) -> Result<Job> {
-    let job = &checked.job;
-    let waits = !holder.state.is_final() && holder.state != State::Running;
-    if !waits || !job.unique.as_ref().is_some_and(crate::Unique::replaces) {
-        return Ok(holder);
-    }
-    let now = read::current_time(sql)?;
-    let scheduled_at = match job.due {
-        Due::Now => now,
-        Due::At(at) => crate::dialect::truncated(at),
-        Due::In(delay) => after(now, delay),
-    };
-    sql.prove_open()?;
-    sql.change(
-        &REPLACE_JOB,
-        &[
-            ("id", Value::Int(Some(holder.id))),
-            ("claim_seq", Value::Int(Some(holder.claim_seq))),
-            ("at", Value::Time(Some(now))),
-            ("priority", Value::Int(Some(job.priority.into()))),
-            ("args", Value::Json(Some(&checked.args))),
-            ("metadata", Value::Json(Some(&checked.metadata))),
-            ("tags", Value::Json(Some(&checked.tags))),
-            ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
-            ("scheduled_at", Value::Time(Some(scheduled_at))),
-            ("expires_at", Value::Time(job.ttl.map(|ttl| after(now, ttl)))),
-            ("timeout_ms", Value::Int(job.timeout.map(millis))),
-        ],
-    )?;
-    // As it is now: replaced, or, if a worker was faster, running.
-    Ok(read::by_id(sql, holder.id)?.unwrap_or(holder))
-}
-
-/// The times of a job as statements take them: absolute where the time is known, relative to the database's clock where
-/// only that knows it.
-struct Times {
-    scheduled_at: Option<Timestamp>,
-    delay_us: Option<i64>,
-    expires_at: Option<Timestamp>,
-}
-
-impl Times {
-    fn of(sql: &Sql<'_>, job: &NewJob) -> Times {
-        let scheduled_at = match (job.due, sql.now()) {
-            (Due::At(at), _) => Some(crate::dialect::truncated(at)),
-            (Due::In(delay), Some(now)) => Some(after(now, delay)),
-            _ => None,
-        };
-        let delay_us = match job.due {
-            Due::In(delay) => Some(micros(delay)),
-            _ => None,
-        };
-        let expires_at = sql.now().zip(job.ttl).map(|(now, ttl)| after(now, ttl));
-        Times { scheduled_at, delay_us, expires_at }
-    }
-}
-
-fn json_row(sql: &Sql<'_>, n: usize, checked: &Checked) -> serde_json::Value {
-    let job = &checked.job;
-    let times = Times::of(sql, job);
-    json!({
-        "n": n,
-        "queue": job.queue,
-        "kind": job.kind,
-        "priority": job.priority,
-        "args": checked.args,
-        "metadata": checked.metadata,
-        "tags": checked.tags,
-        "max_attempts": job.max_attempts,
-        "scheduled_at": times.scheduled_at.map(time_text),
-        "delay_us": times.delay_us,
-        "expires_at": times.expires_at.map(time_text),
-        "ttl_us": job.ttl.map(micros),
-        "timeout_ms": job.timeout.map(millis),
-        "ephemeral": job.ephemeral,
-        "pending": job.pending,
-    })
-}
-
-/// What the database decides about a new job.
-struct Placed {
-    id: i64,
-    state: State,
-    scheduled_at: Timestamp,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-}
-
-impl Placed {
-    fn read(mut row: Row) -> Result<Placed> {
-        Ok(Placed {
-            id: row.int()?,
-            state: row.text()?.parse()?,
-            scheduled_at: row.time()?,
-            created_at: row.time()?,
-            expires_at: row.time_or_null()?,
-        })
-    }
-
-    /// The job as it now stands: what was sent need not be sent back.
-    fn job(self, checked: &Checked, unique_key: Option<&[u8]>) -> Job {
-        let new = &checked.job;
-        Job {
-            id: self.id,
-            state: self.state,
-            queue: new.queue.clone().into_owned(),
-            kind: new.kind.clone().into_owned(),
-            priority: new.priority,
-            tags: new.tags.clone(),
-            attempt: 0,
-            max_attempts: new.max_attempts,
-            claim_seq: 0,
-            snooze_count: 0,
-            errors: Vec::new(),
-            attempted_by: None,
-            attempted_at: None,
-            scheduled_at: self.scheduled_at,
-            created_at: self.created_at,
-            finalized_at: None,
-            expires_at: self.expires_at,
-            timeout: new.timeout.map(|timeout| Duration::from_millis(millis(timeout).unsigned_abs())),
-            ephemeral: new.ephemeral,
-            unique_key: unique_key.map(<[u8]>::to_vec),
-            unique_states: unique_key.and(new.unique.as_ref()).map_or(0, crate::Unique::states),
-            args: checked.args.clone(),
-            metadata: checked.metadata.clone(),
-        }
-    }
-}
-
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
-}
-
-fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }

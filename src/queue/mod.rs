@@ -7,7 +7,9 @@ pub(crate) mod claim;
 pub(crate) mod complete;
 pub(crate) mod due;
 pub(crate) mod insert;
+mod new_row;
 pub(crate) mod read;
+mod replace;
 pub(crate) mod settle;
 mod verbs;
 

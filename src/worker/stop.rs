@@ -92,7 +92,7 @@ pub struct Report {
     /// that those handlers may yet do counts: see [`Running::stop_to_exit`](crate::Running::stop_to_exit).
     pub abandoned: Vec<i64>,
     /// Jobs that were run and whose outcome could not be recorded, or that had not begun and could not be given back,
-    /// because the database was not there; they stay claimed, and run again after their lease has run out.
+    /// because the database was not there; they stay claimed.
     pub unsettled: Vec<i64>,
     /// How long it took.
     pub took: Duration,
