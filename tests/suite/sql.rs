@@ -29,7 +29,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 11] = [
     ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
     ("claim_jobs", &["queue", "limit"], &["sqlite"], "one queue at a time"),
     ("insert_job", &["notify"], &["postgres"], "nobody else has notifications"),
-    ("insert_jobs", &["notify"], &["postgres"], "nobody else has notifications"),
+    ("insert_jobs", &["notified"], &["postgres"], "nobody else has notifications"),
     ("insert_job", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_jobs", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_job", &["delay_us", "ttl_us"], &["mariadb", "postgres"], "added to the server's time"),
