@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod fence; // nothing that an earlier claim does touches a later one
@@ -13,8 +14,18 @@ mod insert; // a job is what was asked for, inserted alone or in a batch
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod once; // one job in the caller's thread, in one transaction
+mod outcomes; // what a handler answers is what becomes of its job
+mod panics; // whatever panics costs one attempt, and no thread
+mod queues; // limits, weights and order among the queues of a worker
 mod schema; // what the migrations lead to is what is on file
+mod settings; // what makes no sense is refused at the start
 mod sql; // the SQL on file agrees with itself and with the code
+mod stop; // what runs may end, what has not begun goes back
+mod stop_deadline; // handlers that do not return, and what a stop says of them
+mod timeouts; // attempts whose time is up, and threads that do not come back
+mod transactional; // effects, child jobs and settlement in one commit
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
+mod worker; // what is in the queue is run: once each, and soon
