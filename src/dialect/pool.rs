@@ -56,6 +56,8 @@ trait Parts: Send {
     type Driver: Driver;
     fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
     fn failed(&mut self) {}
+    /// Something went wrong, and it is not known whether the connection is to blame.
+    fn doubt(&mut self) {}
 }
 
 impl<P: Parts> Connection for P {
@@ -70,7 +72,11 @@ impl<P: Parts> Connection for P {
 
     fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()> {
         let (driver, memory) = self.parts();
-        sealed::Driver::transact(driver, memory, work)
+        let done = sealed::Driver::transact(driver, memory, work);
+        if done.is_err() {
+            self.doubt();
+        }
+        done
     }
 
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
@@ -116,23 +122,31 @@ struct Kept<D: Driver> {
     driver: D,
     memory: D::Memory,
     failed: bool,
-    used: Instant,
+    /// When it was last seen to answer.
+    trusted: Option<Instant>,
 }
 
 impl<D: Driver> Kept<D> {
     fn new(driver: D) -> Self {
-        Kept { driver, memory: D::Memory::default(), failed: false, used: Instant::now() }
+        Kept { driver, memory: D::Memory::default(), failed: false, trusted: Some(Instant::now()) }
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.trusted.is_some_and(|since| since.elapsed() < TRUSTED) || self.driver.is_alive()
     }
 }
 
 impl<D: Driver> Parts for Kept<D> {
     type Driver = D;
     fn parts(&mut self) -> (&mut D, &mut D::Memory) {
-        self.used = Instant::now();
+        self.trusted = Some(Instant::now());
         (&mut self.driver, &mut self.memory)
     }
     fn failed(&mut self) {
         self.failed = true;
+    }
+    fn doubt(&mut self) {
+        self.trusted = None;
     }
 }
 
@@ -146,6 +160,9 @@ impl<D: Driver> Parts for Lent<D> {
     }
     fn failed(&mut self) {
         self.0.failed();
+    }
+    fn doubt(&mut self) {
+        self.0.doubt();
     }
 }
 
@@ -261,7 +278,7 @@ impl<D: Driver> Database for OwnPool<D> {
     fn checkout(&self) -> Result<Box<dyn Connection>> {
         loop {
             let mut connection = self.pool.get().map_err(|error| self.no_connection(error))?;
-            if connection.used.elapsed() < TRUSTED || connection.driver.is_alive() {
+            if connection.is_alive() {
                 return Ok(Box::new(Lent(connection)));
             }
             // Back in the pool it is thrown away; there are only so many of them.

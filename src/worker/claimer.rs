@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::select;
+use crossbeam_channel::{never, select};
 
 use super::{
     Claimed, Order, Shared,
@@ -23,7 +23,7 @@ use crate::{
         due::{self, next_due, promote_on},
         settle::{Ending, Settlement, settle},
     },
-    session::{Mode, own},
+    session::{Mode, own, retry},
 };
 
 /// How often a worker that finds nothing looks whether it passes over kinds that nobody here handles.
@@ -43,6 +43,8 @@ struct Claimer {
     unknown: HashSet<String>,
     /// Whether a wait has ended and nobody has looked for due jobs since.
     woken: bool,
+    /// Whether there may be jobs in queues in which there were none.
+    look_around: bool,
 }
 
 /// A queue that the claimer serves.
@@ -54,17 +56,8 @@ struct Served {
     hungry: bool,
 }
 
-/// Jobs that no thread had begun.
-#[derive(Debug, Default)]
-pub(super) struct GivenBack {
-    /// How many were given back.
-    pub(super) count: usize,
-    /// Those that could not be, because the database was not there.
-    pub(super) refused: Vec<i64>,
-}
-
-/// Runs until the worker is told to stop; then gives back what no thread has begun.
-pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
+/// Runs until the worker is told to stop; then gives back what no thread has begun, and answers how many those were.
+pub(super) fn run(shared: &Arc<Shared>) -> usize {
     let mut claimer = Claimer::new(shared);
     while !shared.stop.is_requested() {
         if let Err(error) = claimer.step() {
@@ -73,7 +66,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
             claimer.feel_hungry();
         }
     }
-    if shared.stop.drains() { GivenBack::default() } else { claimer.give_back(usize::MAX) }
+    if shared.stop.drains() { 0 } else { claimer.give_back(0) }
 }
 
 impl Claimer {
@@ -95,6 +88,7 @@ impl Claimer {
             look_for_unknown: now,
             unknown: HashSet::new(),
             woken: true,
+            look_around: false,
             shared: shared.clone(),
         }
     }
@@ -103,15 +97,23 @@ impl Claimer {
     fn step(&mut self) -> Result<()> {
         if Instant::now() >= self.look_for_due {
             self.promote()?;
+            self.look_around = true;
+        }
+        if self.signals.has_rung() {
+            self.look_around = true;
+            self.woken = true;
+        }
+        if std::mem::take(&mut self.look_around) {
+            self.look_around()?;
         }
         self.return_excess();
-        let room = self.pace.room(&self.shared.budget, self.shared.orders.1.len());
+        let room = self.pace.room(&self.shared.budget);
         let wanted = self.wanted(room);
         if !wanted.is_empty() {
             return self.claim(&wanted);
         }
         if self.is_hungry() {
-            self.wait_for_room();
+            self.wait_for_room(room);
         } else {
             self.wait_for_jobs()?;
         }
@@ -148,6 +150,10 @@ impl Claimer {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
             self.served(&one.queue).hungry = brought == one.limit;
         }
+        if let (true, Some(job)) = (shared.settings.strict, jobs.first()) {
+            // In those before it there may be jobs by now, which go before any more of these.
+            self.queues.iter_mut().take_while(|queue| queue.name != job.queue).for_each(|queue| queue.hungry = true);
+        }
         if !jobs.is_empty() {
             self.signals.had_work();
             shared.client.events().tell(|| Event::Claimed { worker: shared.id.to_string(), count: jobs.len() });
@@ -166,8 +172,7 @@ impl Claimer {
         for job in jobs {
             let queue = self.queues.iter().position(|queue| queue.limit != usize::MAX && queue.name == job.queue);
             self.shared.budget.take(queue);
-            // There is room: the budget is smaller than the channel.
-            let _ = self.shared.orders.0.send(Order::Run(Claimed { job: Arc::new(job), queue }));
+            self.order(Claimed { job: Arc::new(job), queue });
         }
     }
 
@@ -179,10 +184,23 @@ impl Claimer {
         self.queues.iter_mut().for_each(|queue| queue.hungry = true);
     }
 
-    /// There are jobs, but no place for them.
-    fn wait_for_room(&self) {
+    /// A busy queue must not keep those waiting that were empty when they were last asked.
+    fn look_around(&mut self) -> Result<()> {
+        if self.shared.settings.any_queue {
+            return self.find_queues();
+        }
+        self.feel_hungry();
+        Ok(())
+    }
+
+    /// There are jobs, but no place for them: the worker is full, or their queues are at their limits.
+    fn wait_for_room(&mut self, room: usize) {
+        let others = self.shared.settings.any_queue || self.queues.iter().any(|queue| !queue.hungry);
+        // Nobody need ring for a full worker.
+        let ring = if room > 0 && others { self.signals.ring().clone() } else { never() };
         select! {
             recv(self.shared.budget.freed()) -> _ => {}
+            recv(ring) -> _ => self.look_around = true,
             recv(self.shared.stop.requested()) -> _ => {}
             default(self.look_for_due.saturating_duration_since(Instant::now())) => {}
         }
@@ -256,36 +274,57 @@ impl Claimer {
         Ok(())
     }
 
-    /// Gives back what was claimed ahead at a pace that has not held.
+    /// Gives back what was claimed ahead at a pace that has not held: the last of it.
     fn return_excess(&mut self) {
-        let excess = self.pace.excess(self.shared.orders.1.len());
+        let waiting = self.shared.orders.1.len();
+        let excess = self.pace.excess(waiting);
         if excess > 0 {
-            self.give_back(excess);
+            self.give_back(waiting - excess);
         }
     }
 
-    /// Gives back up to `most` jobs that no thread has begun.
-    fn give_back(&mut self, most: usize) -> GivenBack {
-        let begun = |order| match order {
-            Order::Run(claimed) => Some(claimed),
-            Order::Leave => None,
-        };
-        let claimed: Vec<Claimed> = self.shared.orders.1.try_iter().take(most).filter_map(begun).collect();
+    /// Gives back what no thread has begun, but for the first `keep`; answers how many.
+    fn give_back(&mut self, keep: usize) -> usize {
+        let mut unbegun = self.shared.take_unbegun();
+        let claimed = unbegun.split_off(keep.min(unbegun.len()));
+        unbegun.into_iter().for_each(|one| self.order(one));
         if claimed.is_empty() {
-            return GivenBack::default();
+            return 0;
         }
-        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
-        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
-        let answers = self
-            .lifeline
-            .run(|connection, now| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)));
-        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
-        let Ok(answers) = answers else {
-            return GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() };
+        let before = self.shared.giving_back.take_up(claimed.iter().map(|one| one.job.id));
+        let Some(answers) = self.settle_back(&claimed) else {
+            if !self.shared.stop.is_requested() {
+                self.shared.giving_back.put_down(before, &[]);
+                claimed.into_iter().for_each(|one| self.order(one));
+            }
+            return 0;
         };
+        self.shared.giving_back.put_down(before, &[]);
+        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
         let given: Vec<Job> = answers.into_iter().flatten().collect();
         let events = self.shared.client.events();
         given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
-        GivenBack { count: given.len(), refused: Vec::new() }
+        given.len()
+    }
+
+    /// As often as it takes while the database is away: whoever is neither run nor given back stays claimed.
+    fn settle_back(&mut self, claimed: &[Claimed]) -> Option<Vec<Result<Job>>> {
+        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
+        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
+        loop {
+            let answers = self.lifeline.run(|connection, now| {
+                retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
+            });
+            match answers {
+                Ok(answers) => return Some(answers),
+                Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Hands a job to the threads. There is room: the budget is smaller than the channel.
+    fn order(&self, claimed: Claimed) {
+        let _ = self.shared.orders.0.send(Order::Run(claimed));
     }
 }

@@ -9,26 +9,26 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::{
-    Order, Shared,
+    Shared,
     cancel::CancelReason,
-    claimer::{self, GivenBack},
+    claimer,
     health::Health,
+    remains::{self, Remains},
     settler::{self, Letter},
     stop::{Report, wait_until},
     thread::{self, Ended},
     watcher,
 };
-use crate::{
-    AnySession, Error, Event, Result,
-    event::JobEvent,
-    queue::settle::{Ending, Settlement, settle},
-};
+use crate::{Error, Event, Result};
 
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
 
-/// How long a worker that nobody waits for may take to stop.
+/// How long a worker may take to stop that nobody waits for, or somebody for ever.
 const UNHURRIED: Duration = Duration::from_secs(86_400);
+
+/// How long each of the last three steps may take beyond the deadline, so that what has been done is also recorded.
+const GRACE: Duration = Duration::from_millis(270);
 
 /// A worker at work. Cheap to clone; when the last clone is dropped the worker is told to stop, and nobody waits for it.
 #[derive(Clone)]
@@ -43,9 +43,8 @@ struct Inner {
 /// What is to be waited for.
 struct Threads {
     claimer: Ended,
-    given_back: Receiver<GivenBack>,
+    given_back: Receiver<usize>,
     settler: Ended,
-    unsettled: Receiver<Vec<i64>>,
     others: Vec<Ended>,
 }
 
@@ -55,6 +54,7 @@ impl Running {
         let stop_again = shared.clone();
         let threads = Threads::start(&shared).map_err(|error| {
             stop_again.stop.finish();
+            stop_again.dismiss_runners();
             Error::unavailable("a thread could not be started").because(error)
         })?;
         Ok(Running(Arc::new(Inner { shared, threads: Mutex::new(Some(threads)), report: bounded(1) })))
@@ -115,7 +115,6 @@ impl Running {
 impl Threads {
     fn start(shared: &Arc<Shared>) -> std::io::Result<Threads> {
         let (give_back, given_back) = bounded(1);
-        let (leave, unsettled) = bounded(1);
         let mut others = Vec::new();
         let with = |run: fn(&Arc<Shared>)| {
             let shared = shared.clone();
@@ -127,42 +126,50 @@ impl Threads {
         }
         others.push(thread::start("drip-watcher".into(), with(watcher::run))?);
         (0..shared.settings.concurrency).try_for_each(|_| shared.runners.start(shared))?;
-        let settles = shared.clone();
-        let settler = thread::start("drip-settler".into(), move || drop(leave.send(settler::run(&settles))))?;
+        let settler = thread::start("drip-settler".into(), with(settler::run))?;
         let claims = shared.clone();
-        let claimer = thread::start("drip-claimer".into(), move || drop(give_back.send(claimer::run(&claims))))?;
-        Ok(Threads { claimer, given_back, settler, unsettled, others })
+        let claimer = thread::start("drip-claimer".into(), move || {
+            let _ = give_back.send(claimer::run(&claims)); // there is room for one
+        })?;
+        Ok(Threads { claimer, given_back, settler, others })
     }
 
     fn stop(self, shared: &Arc<Shared>, began: Instant, within: Duration, drain: bool, exiting: bool) -> Report {
-        let deadline = began.checked_add(within).unwrap_or_else(|| began + Duration::from_secs(86_400 * 365));
+        let deadline = began.checked_add(within).unwrap_or_else(|| began + UNHURRIED);
+        let late = began.checked_add(within.mul_f64(PATIENCE)).map_or(deadline, |late| late.min(deadline));
         shared.stop.request(drain);
+        wait_until(&self.claimer, late);
+        shared.dismiss_runners();
+        wait_for_handlers(shared, late, deadline);
         wait_until(&self.claimer, deadline);
-        dismiss_runners(shared);
-        wait_for_handlers(shared, began + within.mul_f64(PATIENCE).min(within), deadline);
-        let (abandoned, still_running) = leave_behind(shared, exiting);
+        let remains = remains::leave(shared, exiting, deadline.max(Instant::now()) + GRACE);
         let _ = shared.finished.0.try_send(Letter::Last);
-        // A little longer than the deadline, so that what has been done is also recorded.
-        wait_until(&self.settler, deadline.max(Instant::now() + Duration::from_millis(500)));
+        wait_until(&self.settler, deadline.max(Instant::now()) + GRACE);
         shared.stop.finish();
-        wait_until(&self.settler, Instant::now() + Duration::from_millis(300));
-        self.others.iter().for_each(|other| wait_until(other, Instant::now() + Duration::from_millis(300)));
+        let end = Instant::now() + GRACE;
+        [&self.claimer, &self.settler].into_iter().chain(&self.others).for_each(|thread| wait_until(thread, end));
         shared.client.events().tell(|| Event::Stopped { worker: shared.id.to_string() });
-        let given_back = self.given_back.try_recv().unwrap_or_default();
-        let unsettled = self.unsettled.try_recv().unwrap_or_default().into_iter().chain(given_back.refused);
-        Report {
-            given_back: given_back.count,
-            still_running,
-            abandoned,
-            unsettled: unsettled.collect(),
-            took: began.elapsed(),
-        }
+        report(shared, self.given_back.try_recv().unwrap_or_default(), remains, began)
     }
 }
 
-/// Tells every thread to leave after the jobs that are before this in the channel.
-fn dismiss_runners(shared: &Shared) {
-    shared.runners.all().iter().for_each(|_| drop(shared.orders.0.try_send(Order::Leave)));
+fn report(shared: &Shared, given_back: usize, remains: Remains, began: Instant) -> Report {
+    // What a settler has not taken up that is waiting for the database.
+    let letters = shared.finished.1.try_iter().filter_map(|letter| match letter {
+        Letter::Finished(finished) => Some(finished.job.id),
+        Letter::Last => None,
+    });
+    let mut unsettled: Vec<i64> = shared.settling.ids().into_iter().chain(letters).collect();
+    // A handler that returned in the last moment is among those that were running a moment before.
+    unsettled.retain(|id| !remains.still_running.contains(id) && !remains.abandoned.contains(id));
+    unsettled.extend(shared.giving_back.ids().iter().chain(&remains.refused));
+    Report {
+        given_back: given_back + remains.given_back.len(),
+        still_running: remains.still_running,
+        abandoned: remains.abandoned,
+        unsettled,
+        took: began.elapsed(),
+    }
 }
 
 /// Waits until all handlers have returned; asks them to, when it is late.
@@ -174,41 +181,6 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
         }
         shared.slots.cancel_all(CancelReason::Stopping);
     }
-}
-
-/// What is still running at the deadline: given back where nothing that its handler may yet do counts. Answers the ids
-/// of those that were, and of the others.
-fn leave_behind(shared: &Shared, exiting: bool) -> (Vec<i64>, Vec<i64>) {
-    let mut harmless = Vec::new();
-    let mut others = Vec::new();
-    // Where its transaction is the only one that may write, giving the job back would wait for its end.
-    let locked = |transactional: bool| transactional && shared.client.dialect().has_one_writer();
-    shared.slots.for_each(|occupant| {
-        if occupant.disowned.is_some() {
-            return; // settled already
-        }
-        if (exiting || occupant.transactional) && !locked(occupant.transactional) {
-            harmless.push(occupant.job.clone());
-        } else {
-            others.push(occupant.job.id);
-        }
-    });
-    let settlements: Vec<_> =
-        harmless.iter().map(|job| Settlement { target: (&**job).into(), ending: Ending::GiveBack }).collect();
-    if settlements.is_empty() {
-        return (Vec::new(), others);
-    }
-    let answers = AnySession::new(&shared.client).write(|sql| settle(sql, &settlements)).unwrap_or_default();
-    let given: Vec<i64> = answers
-        .into_iter()
-        .flatten()
-        .map(|job| {
-            shared.client.events().tell(|| Event::GivenBack(JobEvent::of(&job)));
-            job.id
-        })
-        .collect();
-    others.extend(harmless.iter().map(|job| job.id).filter(|id| !given.contains(id)));
-    (given, others)
 }
 
 impl Report {
@@ -230,7 +202,10 @@ impl Drop for Inner {
             self.shared.stop.request(false);
             let shared = self.shared.clone();
             let stop = move || drop(threads.stop(&shared, Instant::now(), UNHURRIED, false, false));
-            let _ = thread::start("drip-stop".into(), stop);
+            if thread::start("drip-stop".into(), stop).is_err() {
+                self.shared.stop.finish();
+                self.shared.dismiss_runners();
+            }
         }
     }
 }

@@ -4,10 +4,11 @@
 //! When it is idle it writes at once; while it writes, the next batch gathers. There is no timer in between.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use crossbeam_channel::select;
 use jiff::Timestamp;
 
 use super::{Shared, attempt, lifeline::Lifeline};
@@ -41,20 +42,52 @@ pub(super) struct Finished {
     pub(super) ending: Ending,
     pub(super) took: Duration,
     pub(super) timed_out: bool,
+    /// The handler says that it has settled the job: this should be refused, and nobody be told.
+    pub(super) settled: bool,
 }
 
 /// What has become of each attempt of a batch, in its order.
 type Answers = Vec<Result<Job>>;
 
-/// Runs until the last letter; answers the ids of jobs that could not be recorded.
-pub(super) fn run(shared: &Arc<Shared>) -> Vec<i64> {
+/// The ids of the jobs of which a thread is recording what becomes of them.
+#[derive(Default)]
+pub(super) struct InHand(Mutex<Vec<i64>>);
+
+impl InHand {
+    pub(super) fn ids(&self) -> Vec<i64> {
+        self.lock().clone()
+    }
+
+    /// Takes up jobs; answers how many there were before.
+    pub(super) fn take_up(&self, ids: impl Iterator<Item = i64>) -> usize {
+        let mut all = self.lock();
+        let before = all.len();
+        all.extend(ids);
+        before
+    }
+
+    /// What was taken up since is done with, but for these.
+    pub(super) fn put_down(&self, before: usize, unrecorded: &[i64]) {
+        let mut all = self.lock();
+        all.truncate(before);
+        all.extend(unrecorded);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs until the last letter.
+pub(super) fn run(shared: &Arc<Shared>) {
     let mut lifeline = Lifeline::new(shared);
-    let mut unsettled = Vec::new();
     loop {
         let (batch, last) = gather(shared);
-        unsettled.extend(settle_batch(shared, &mut lifeline, batch));
+        let before = shared.settling.take_up(batch.iter().map(|finished| finished.job.id));
+        let unrecorded = settle_batch(shared, &mut lifeline, batch);
+        shared.settling.put_down(before, &unrecorded);
         if last {
-            return unsettled;
+            return;
         }
     }
 }
@@ -62,7 +95,12 @@ pub(super) fn run(shared: &Arc<Shared>) -> Vec<i64> {
 /// Waits for a letter and takes all that have come by then.
 fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
     let mut batch = Vec::new();
-    let Ok(first) = shared.finished.1.recv() else { return (batch, true) };
+    let first = select! {
+        recv(shared.finished.1) -> letter => letter.ok(),
+        // A mailbox that was full may have had no place for the last letter.
+        recv(shared.stop.over()) -> _ => shared.finished.1.try_recv().ok(),
+    };
+    let Some(first) = first else { return (batch, true) };
     for letter in std::iter::once(first).chain(shared.finished.1.try_iter()) {
         match letter {
             Letter::Finished(finished) => batch.push(finished),
@@ -75,26 +113,32 @@ fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
     (batch, false)
 }
 
-/// Records a batch; while the database is away, again and again until the worker's stop is over.
+/// Records a batch; answers the ids of those that could not be.
 fn settle_batch(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
-    while !batch.is_empty() {
-        match lifeline.run(|connection, now| retry(|| write(connection, now, &batch))) {
-            Ok(answers) => {
-                shared.health.settling.store(true, Ordering::Relaxed);
-                batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
-                return Vec::new();
-            }
-            Err(error) if !error.is_transient() => return settle_singly(shared, lifeline, batch),
-            Err(error) => {
-                shared.health.settling.store(false, Ordering::Relaxed);
-                lifeline.lost(&error);
-            }
+    if batch.is_empty() {
+        return Vec::new();
+    }
+    match write_patiently(shared, lifeline, &batch) {
+        Ok(answers) => {
+            batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
+            Vec::new()
         }
-        if shared.stop.is_over() {
-            return batch.iter().map(|finished| finished.job.id).collect();
+        Err(error) if error.is_transient() => batch.iter().map(|finished| finished.job.id).collect(),
+        Err(_) => settle_singly(shared, lifeline, batch),
+    }
+}
+
+/// While the database is away, again and again until the worker's stop is over.
+fn write_patiently(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: &[Finished]) -> Result<Answers> {
+    loop {
+        let answers = lifeline.run(|connection, now| retry(|| write(connection, now, batch)));
+        let away = matches!(&answers, Err(error) if error.is_transient());
+        shared.health.settling.store(!away, Ordering::Relaxed);
+        match answers {
+            Err(error) if away && !shared.stop.is_over() => lifeline.lost(&error),
+            answers => return answers,
         }
     }
-    Vec::new()
 }
 
 /// The engine refuses the batch for a reason that will not pass: one by one the others are recorded, and of the one
@@ -102,10 +146,12 @@ fn settle_batch(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finish
 fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
     let mut unsettled = Vec::new();
     for mut finished in batch {
-        let mut answer = settle_alone(lifeline, &finished);
-        if let Err(error) = answer {
-            finished.ending = unrecordable(&error);
-            answer = settle_alone(lifeline, &finished);
+        let mut answer = settle_alone(shared, lifeline, &finished);
+        if let Err(error) = &answer
+            && !error.is_transient()
+        {
+            finished.ending = unrecordable(error);
+            answer = settle_alone(shared, lifeline, &finished);
         }
         match answer {
             Ok(job) => tell(shared, &finished, job),
@@ -119,9 +165,8 @@ fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finis
     unsettled
 }
 
-fn settle_alone(lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
-    let batch = std::slice::from_ref(finished);
-    let mut answers = lifeline.run(|connection, now| retry(|| write(connection, now, batch)))?;
+fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
+    let mut answers = write_patiently(shared, lifeline, std::slice::from_ref(finished))?;
     Ok(answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))))
 }
 
@@ -165,6 +210,10 @@ fn completed(job: &Job) -> Job {
 }
 
 impl Finished {
+    pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
+        Finished { job, ending, took, timed_out: false, settled: false }
+    }
+
     fn is_plain(&self) -> bool {
         matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
     }
@@ -177,6 +226,7 @@ impl Finished {
 fn tell(shared: &Shared, finished: &Finished, answer: Result<Job>) {
     match answer {
         Ok(job) => attempt::tell(&shared.client, attempt::event(&job, finished.took), finished.timed_out),
+        Err(_) if finished.settled => {}
         Err(_) => shared
             .client
             .events()

@@ -10,11 +10,7 @@ use drip::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    Gate, Watch,
-    watch::PATIENCE,
-    work::{job},
-};
+use crate::support::{Gate, Watch, watch::PATIENCE, work::job};
 
 on_every_database! {
     fn the_row_changes_at_once_and_the_token_fires_soon_wherever_the_verb_was_called(db: &Db) {
@@ -32,7 +28,10 @@ on_every_database! {
         let other = Client::builder().clock(Clock::at(db.clock.now())).connect(&db.url).unwrap();
         for (who, client) in [("this process", &db.client), ("another", &other)] {
             for (state, fails) in [
-                (State::Cancelled, false), (State::Cancelled, true), (State::Discarded, false), (State::Discarded, true),
+                (State::Cancelled, false),
+                (State::Cancelled, true),
+                (State::Discarded, false),
+                (State::Discarded, true),
             ] {
                 let id = db.insert(drip::NewJob::new("work", json!({"fails": fails}))).id;
                 assert_eq!(received.recv_timeout(PATIENCE), Ok(None));

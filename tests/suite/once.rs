@@ -1,5 +1,5 @@
-//! One job in the caller's thread: locked and not marked while its handler runs, settled in the same commit, and free at
-//! once if the process dies.
+//! One job in the caller's thread: locked and not marked while its handler runs, settled in the same commit, and
+//! free at once if the process dies.
 
 use std::{thread, time::Duration};
 
@@ -99,8 +99,11 @@ on_every_database! {
             _ => Outcome::Settled,
         };
         let table = [
-            ("output", State::Completed), ("snooze", State::Scheduled), ("cancel", State::Cancelled),
-            ("discard", State::Discarded), ("settled", State::Completed),
+            ("output", State::Completed),
+            ("snooze", State::Scheduled),
+            ("cancel", State::Cancelled),
+            ("discard", State::Discarded),
+            ("settled", State::Completed),
         ];
         let mut worker = worker(db);
         for (kind, _) in table {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use drip::{
-    Context, Event, HandlerResult, NewJob, Outcome, RetryPolicy, State, Worker, cancel_job, complete_job, discard_job,
-    snooze_job,
+    Context, Dialect, Event, HandlerResult, NewJob, Outcome, RetryPolicy, State, Worker, cancel_job, complete_job,
+    discard_job, snooze_job,
 };
 use serde_json::{Value, json};
 
@@ -31,12 +31,13 @@ fn answer(next: &str) -> HandlerResult<Outcome> {
 
 /// A worker whose handler first settles its job, as `settle` does, and then answers what the args say.
 fn settling(db: &Db, settle: impl Fn(&Context) + Send + Sync + 'static) -> Worker {
-    Worker::new(&db.client)
-        .retry(RetryPolicy::constant(HOUR))
-        .handle_kind("work", move |context: &Context, args: Value| -> HandlerResult<Outcome> {
+    Worker::new(&db.client).retry(RetryPolicy::constant(HOUR)).handle_kind(
+        "work",
+        move |context: &Context, args: Value| -> HandlerResult<Outcome> {
             settle(context);
             answer(args["next"].as_str().ok_or("no answer")?)
-        })
+        },
+    )
 }
 
 /// Runs such a job for each answer, and shows that each is and stays in this state.
@@ -59,7 +60,9 @@ on_every_database! {
     fn an_output_is_kept_in_place_of_the_former(db: &Db) {
         let mut watch = Watch::new(&db.client);
         let _running = Worker::new(&db.client)
-            .handle_kind("work", |_: &Context, _: Value| -> HandlerResult<Outcome> { Ok(Outcome::output(json!({"new": [1, 2]}))?) })
+            .handle_kind("work", |_: &Context, _: Value| -> HandlerResult<Outcome> {
+                Ok(Outcome::output(json!({"new": [1, 2]}))?)
+            })
             .start()
             .unwrap();
         let metadata = json!({"output": {"old": 1, "older": 2}, "by": "Ada"});
@@ -131,8 +134,12 @@ on_every_database! {
     fn a_handler_can_cancel_and_discard_its_job(db: &Db) {
         let mut watch = Watch::new(&db.client);
         let _running = Worker::new(&db.client)
-            .handle_kind("off", |_: &Context, _: Value| -> HandlerResult<Outcome> { Ok(Outcome::Cancel("no need".into())) })
-            .handle_kind("up", |_: &Context, _: Value| -> HandlerResult<Outcome> { Ok(Outcome::Discard("no hope".into())) })
+            .handle_kind("off", |_: &Context, _: Value| -> HandlerResult<Outcome> {
+                Ok(Outcome::Cancel("no need".into()))
+            })
+            .handle_kind("up", |_: &Context, _: Value| -> HandlerResult<Outcome> {
+                Ok(Outcome::Discard("no hope".into()))
+            })
             .start()
             .unwrap();
         for (kind, state, reason) in [("off", State::Cancelled, "no need"), ("up", State::Discarded, "no hope")] {
@@ -162,6 +169,34 @@ on_every_database! {
         each_stays(db, &cancelling, State::Cancelled);
         let discarding = settling(db, |context| drop(discard_job(context.client(), context.job()).unwrap()));
         each_stays(db, &discarding, State::Discarded);
+    }
+
+    fn what_the_database_refuses_is_recorded_as_a_failure_and_spoils_nothing_else(db: &Db) {
+        let mut watch = Watch::new(&db.client);
+        let refuse = "NEW.state = 'completed' AND OLD.kind = 'refused'";
+        db.execute(&match db.dialect {
+            Dialect::Postgres => format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
+                 CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW WHEN ({refuse}) EXECUTE PROCEDURE refuse()"
+            ),
+            Dialect::Mariadb => format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW
+                 IF {refuse} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not so'; END IF"
+            ),
+            _ => format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job WHEN {refuse} BEGIN SELECT RAISE(ABORT, 'not so'); END"
+            ),
+        });
+        drip::insert_many(&db.client, (0..30).map(|n| job(if n % 10 == 0 { "refused" } else { "work" }))).unwrap();
+        let _running =
+            Worker::new(&db.client).handle_kind("work", done).handle_kind("refused", done).start().unwrap();
+        watch.until_completed(27);
+        for _ in 0..3 {
+            let Event::Failed(event) = watch.until(|event| matches!(event, Event::Failed(_))) else { unreachable!() };
+            assert_eq!((event.kind.as_str(), event.state), ("refused", State::Retryable));
+            let errors = db.job(event.id).errors;
+            assert!(errors.len() == 1 && errors[0].error.contains("not so"), "{errors:?}");
+        }
     }
 
     fn a_handler_that_says_it_has_settled_its_job_and_has_not_fails(db: &Db) {

@@ -128,7 +128,10 @@ on_every_database! {
         let barrier = Arc::new(Barrier::new(THREADS));
         let _running = worker(db)
             .concurrency(THREADS)
-            .handle_kind("together", move |_: &Context, _: Value| -> HandlerResult { barrier.wait(); Ok(()) })
+            .handle_kind("together", move |_: &Context, _: Value| -> HandlerResult {
+                barrier.wait();
+                Ok(())
+            })
             .start()
             .unwrap();
         let jobs = WAYS.map(|(way, text, traced)| (db.insert(job(way)).id, way, text, traced));
@@ -181,7 +184,9 @@ on_every_database! {
             .concurrency(1)
             .handle_kind("error", |_: &Context, args: Value| -> HandlerResult { Err(text(&args).into()) })
             .handle_kind("panic", |_: &Context, args: Value| -> HandlerResult { panic!("{}", text(&args)) })
-            .handle_kind("cancel", |_: &Context, args: Value| -> HandlerResult<Outcome> { Ok(Outcome::Cancel(text(&args))) })
+            .handle_kind("cancel", |_: &Context, args: Value| -> HandlerResult<Outcome> {
+                Ok(Outcome::Cancel(text(&args)))
+            })
             .start()
             .unwrap();
         for kind in ["error", "panic", "cancel"] {

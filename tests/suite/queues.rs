@@ -5,13 +5,13 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use crossbeam_channel::unbounded;
-use drip::{Client, Clock, Context, Event, HandlerResult, Queue, Running, State, Worker, insert_job, insert_many};
+use drip::{Client, Clock, Context, HandlerResult, Queue, State, Worker, insert_job, insert_many};
 use serde_json::Value;
 
 use crate::support::{
@@ -20,25 +20,37 @@ use crate::support::{
     work::{done, job},
 };
 
-/// A worker with a queue `busy` whose jobs never come to an end: each inserts its successor, as another process would,
-/// until the answered flag is set. More of them are always waiting.
-fn endless(db: &Db, worker: Worker) -> (Running, Arc<AtomicBool>) {
-    let enough = Arc::new(AtomicBool::new(false));
-    let (stop, other) = (enough.clone(), Client::builder().clock(Clock::at(db.clock.now())).connect(&db.url).unwrap());
-    insert_many(&db.client, (0..200).map(|_| job("busy").queue("busy"))).unwrap();
+const BUSY: usize = 500;
+
+/// Starts a worker that has many jobs in the queue `busy` and, when it knows that the others are empty, is given `late`
+/// ones. Shows that those are run long before the busy queue is empty.
+fn runs_late_jobs_soon(db: &Db, worker: Worker, late: impl Fn() -> i64) {
+    let mut watch = Watch::new(&db.client);
+    let gate = Gate::new();
+    let (door, order) = (gate.door(), Arc::new(Mutex::new(Vec::new())));
+    let (first, begun) = (AtomicUsize::new(0), order.clone());
+    insert_many(&db.client, (0..BUSY).map(|_| job("work").queue("busy"))).unwrap();
     let running = worker
         .concurrency(2)
-        .poll_interval(Duration::from_millis(100))
-        .handle_kind("work", done)
-        .handle_kind("busy", move |_: &Context, _: Value| -> HandlerResult {
-            if !stop.load(Ordering::SeqCst) {
-                let _ = insert_job(&other, job("busy").queue("busy"))?;
+        .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
+            begun.lock().unwrap().push(context.job().id);
+            if first.fetch_add(1, Ordering::SeqCst) < 2 {
+                door.pass(context.job().id);
             }
             Ok(())
         })
         .start()
         .unwrap();
-    (running, enough)
+    gate.arrivals(2);
+    let late: Vec<i64> = (0..3).map(|_| late()).collect();
+    gate.open();
+    watch.until_completed(BUSY + 3);
+    assert!(running.stop(PATIENCE).is_clean());
+    let order = order.lock().unwrap();
+    for id in late {
+        let place = order.iter().position(|other| *other == id).unwrap();
+        assert!(place < BUSY / 2, "job {id} was run as number {place}");
+    }
 }
 
 /// A worker with one thread which notes the queue of each job that it runs.
@@ -55,8 +67,9 @@ on_every_database! {
         let mut watch = Watch::new(&db.client);
         let gate = Gate::new();
         let door = gate.door();
-        let (now, most) = (Arc::new(Mutex::new(HashMap::<String, usize>::new())), Arc::new(Mutex::new(HashMap::new())));
-        let highest = most.clone();
+        // Of each queue how many jobs are running, and how many ever were at a time.
+        let load = Arc::new(Mutex::new(HashMap::<String, (usize, usize)>::new()));
+        let counted = load.clone();
         for queue in ["one", "two", "free"] {
             insert_many(&db.client, (0..10).map(|_| job("work").queue(queue))).unwrap();
         }
@@ -67,25 +80,26 @@ on_every_database! {
             .concurrency(8)
             .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
                 let queue = &context.job().queue;
-                let running = { let mut now = now.lock().unwrap(); let n = now.entry(queue.clone()).or_default(); *n += 1; *n };
-                let mut most = highest.lock().unwrap();
-                let before = most.entry(queue.clone()).or_insert(0);
-                *before = running.max(*before);
-                drop(most);
+                let count = |change: fn(&mut (usize, usize))| {
+                    change(counted.lock().unwrap().entry(queue.clone()).or_default());
+                };
+                count(|(now, most)| {
+                    *now += 1;
+                    *most = (*most).max(*now);
+                });
                 door.pass(context.job().id);
-                *now.lock().unwrap().get_mut(queue).unwrap() -= 1;
+                count(|(now, _)| *now -= 1);
                 Ok(())
             })
             .start()
             .unwrap();
         // What `one` and `two` may not take, `free` has.
         gate.arrivals(8);
-        let at_first: HashMap<_, _> = most.lock().unwrap().clone();
-        assert_eq!(at_first, HashMap::from([("one".into(), 1), ("two".into(), 2), ("free".into(), 5)]));
+        let most = |queue: &str| load.lock().unwrap()[queue].1;
+        assert_eq!((most("one"), most("two"), most("free")), (1, 2, 5));
         gate.open();
         watch.until_completed(30);
-        let most = most.lock().unwrap();
-        assert_eq!((most["one"], most["two"]), (1, 2));
+        assert_eq!((most("one"), most("two")), (1, 2));
     }
 
     fn a_queue_at_its_limit_does_not_keep_another_waiting(db: &Db) {
@@ -113,39 +127,30 @@ on_every_database! {
     }
 
     fn a_busy_queue_does_not_starve_one_that_was_empty(db: &Db) {
-        let mut watch = Watch::new(&db.client);
-        let (running, enough) = endless(db, Worker::new(&db.client).queue("busy").queue("quiet"));
-        watch.until_completed(100);
-        for _ in 0..3 {
-            let id = db.insert(job("work").queue("quiet")).id;
-            watch.until_state(id, State::Completed);
-        }
-        // Also one of which nobody in this process is told.
-        db.execute("INSERT INTO drip_job (kind, queue) VALUES ('work', 'quiet')");
-        watch.until(|event| matches!(event, Event::Completed(job) if job.queue == "quiet"));
-        enough.store(true, Ordering::SeqCst);
-        assert!(running.stop(PATIENCE).is_clean());
+        let worker = Worker::new(&db.client).queue("busy").queue("quiet").poll_interval(Duration::from_secs(3600));
+        runs_late_jobs_soon(db, worker, || db.insert(job("work").queue("quiet")).id);
+    }
+
+    fn a_busy_queue_does_not_starve_one_into_which_another_process_inserts(db: &Db) {
+        let other = Client::builder().clock(Clock::at(db.clock.now())).connect(&db.url).unwrap();
+        let worker = Worker::new(&db.client).queue("busy").queue("quiet").poll_interval(Duration::from_millis(1));
+        runs_late_jobs_soon(db, worker, || insert_job(&other, job("work").queue("quiet")).unwrap().job().id);
     }
 
     fn a_worker_of_any_queue_finds_new_queues_beside_a_busy_one(db: &Db) {
-        let mut watch = Watch::new(&db.client);
-        let (running, enough) = endless(db, Worker::new(&db.client).any_queue());
-        watch.until_completed(100);
-        for queue in ["first", "second", "third"] {
-            let id = db.insert(job("work").queue(queue)).id;
-            watch.until_state(id, State::Completed);
-        }
-        enough.store(true, Ordering::SeqCst);
-        assert!(running.stop(PATIENCE).is_clean());
+        let late = AtomicUsize::new(0);
+        let worker = Worker::new(&db.client).any_queue().poll_interval(Duration::from_secs(3600));
+        runs_late_jobs_soon(db, worker, || {
+            db.insert(job("work").queue(format!("new {}", late.fetch_add(1, Ordering::SeqCst)))).id
+        });
     }
 
     fn a_worker_of_any_queue_runs_the_jobs_of_all(db: &Db) {
         let mut watch = Watch::new(&db.client);
         for queue in 0..20 {
-            db.insert(job("work").queue(format!("queue {queue}"))).id;
+            db.insert(job("work").queue(format!("queue {queue}")));
         }
-        let _running =
-            Worker::new(&db.client).any_queue().concurrency(3).handle_kind("work", done).start().unwrap();
+        let _running = Worker::new(&db.client).any_queue().concurrency(3).handle_kind("work", done).start().unwrap();
         watch.until_completed(20);
         let id = db.insert(job("work").queue("made later")).id;
         watch.until_state(id, State::Completed);
@@ -190,7 +195,7 @@ on_every_database! {
         let mut watch = Watch::new(&db.client);
         let gate = Gate::new();
         let door = gate.door();
-        db.insert(job("slow").queue("second")).id;
+        db.insert(job("slow").queue("second"));
         insert_many(&db.client, (0..30).map(|_| job("work").queue("second"))).unwrap();
         let (worker, order) = noting_the_order(Worker::new(&db.client).queue("first").queue("second").strict_order());
         let worker = worker.poll_interval(Duration::from_secs(3600)).handle_kind(
@@ -222,7 +227,9 @@ on_every_database! {
         let (sent, received) = unbounded();
         let _running = Worker::new(&db.client)
             .concurrency(1)
-            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult { Ok(sent.send(context.job().id)?) })
+            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
+                Ok(sent.send(context.job().id)?)
+            })
             .start()
             .unwrap();
         watch.until_completed(wanted.len());

@@ -24,8 +24,8 @@ const THREADS: usize = 2;
 const QUICK: i64 = 300;
 const JOBS: usize = 1000;
 
-/// A worker that has claimed jobs which no thread has begun: it has found jobs to be quick, and so claims ahead, and then
-/// each thread holds one that does not end before the gate opens.
+/// A worker that has claimed jobs which no thread has begun: it has found jobs to be quick, and so claims ahead, and
+/// then each thread holds one that does not end before the gate opens.
 fn holding_unbegun_jobs(db: &Db, watch: &mut Watch, gate: &Gate) -> Running {
     insert_many(&db.client, (0..JOBS).map(|_| job("work"))).unwrap();
     let (door, begun): (Door, AtomicI64) = (gate.door(), AtomicI64::new(0));
@@ -55,9 +55,12 @@ on_every_database! {
         let mut watch = Watch::new(&db.client);
         let gate = Gate::new();
         let running = holding_unbegun_jobs(db, &mut watch, &gate);
+        db.clock.advance(Duration::from_secs(60));
         let stopping = running.clone();
         let stop = thread::spawn(move || stopping.stop(PATIENCE));
-        watch.until(|event| matches!(event, Event::GivenBack(job) if job.state == State::Available));
+        eventually("the others are given back", || {
+            !running.health().running && count(db, "state = 'running'") == THREADS
+        });
         assert!(!stop.is_finished());
         gate.open();
         let report = stop.join().unwrap();
@@ -71,6 +74,8 @@ on_every_database! {
         // The others wait as if they had never been claimed, except that the claim is counted.
         assert_eq!(count(db, "state = 'available' AND attempt = 0"), JOBS - completed);
         assert!(count(db, "state = 'available' AND claim_seq = 1") >= report.given_back);
+        // Not even their place in the queue have they lost.
+        assert_eq!(db.number("SELECT count(DISTINCT scheduled_at) FROM drip_job"), 1);
     }
 
     fn a_drain_runs_all_that_has_been_claimed_and_claims_no_more(db: &Db) {
@@ -80,12 +85,11 @@ on_every_database! {
         let draining = running.clone();
         let drain = thread::spawn(move || draining.drain(PATIENCE));
         eventually("the stop is requested", || !running.health().running);
-        let given_back = watch.count(|event| matches!(event, Event::GivenBack(_)));
         gate.open();
         let report = drain.join().unwrap();
         assert!(report.is_clean() && report.given_back == 0, "{report:?}");
-        assert_eq!(watch.count(|event| matches!(event, Event::GivenBack(_))), given_back);
-        let claimed = watch.claimed() - given_back;
+        // Before that, some may have been too many to hold.
+        let claimed = watch.claimed() - watch.count(|event| matches!(event, Event::GivenBack(_)));
         assert!(claimed > QUICK as usize + THREADS);
         assert_eq!(count(db, "state = 'completed'"), claimed);
         assert_eq!(count(db, "state = 'available'"), JOBS - claimed);
@@ -111,14 +115,24 @@ on_every_database! {
         let gate = Gate::new();
         let door = gate.door();
         let running = Worker::new(&db.client)
-            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult { door.pass(context.job().id); Ok(()) })
+            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
+                door.pass(context.job().id);
+                Ok(())
+            })
             .start()
             .unwrap();
         let id = db.insert(job("work")).id;
         gate.arrival();
-        let ask = |ask: fn(&Running) -> drip::Report| { let running = running.clone(); thread::spawn(move || ask(&running)) };
+        let ask = |ask: fn(&Running) -> drip::Report| {
+            let running = running.clone();
+            thread::spawn(move || ask(&running))
+        };
         let joined = ask(|running| running.join());
-        let stopped = [ask(|running| running.stop(PATIENCE)), ask(|running| running.stop(PATIENCE * 2)), ask(|running| running.drain(PATIENCE))];
+        let stopped = [
+            ask(|running| running.stop(PATIENCE)),
+            ask(|running| running.stop(PATIENCE * 2)),
+            ask(|running| running.drain(PATIENCE)),
+        ];
         eventually("the stop is requested", || !running.health().running);
         gate.open();
         let report = joined.join().unwrap();
@@ -197,7 +211,9 @@ on_every_database! {
             let worker = Worker::new(&db.client).concurrency(3).handle_kind("work", done);
             for cycle in 0..100 {
                 let running = worker.start().unwrap();
-                assert!(worker_threads() >= 3, "threads are found by their names");
+                if cycle == 0 {
+                    eventually("threads are found by their names", || worker_threads() >= 6);
+                }
                 if cycle % 10 == 0 {
                     let id = db.insert(job("work")).id;
                     watch.until_state(id, State::Completed);

@@ -61,7 +61,7 @@ on_every_database! {
             (&worker(Worker::new(&db.client)), job("work"), None),
         ] {
             let running = worker.start().unwrap();
-            db.insert(new).id;
+            db.insert(new);
             let (consistent, left) = received.recv_timeout(PATIENCE).unwrap();
             assert!(consistent);
             assert_eq!(left.is_some(), expected.is_some());

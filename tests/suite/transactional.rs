@@ -9,7 +9,7 @@ use drip::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Db, Gate, Watch,
+    Db, Gate, Place, Watch,
     work::{done, effect, job, transactional},
 };
 
@@ -84,8 +84,12 @@ on_every_database! {
             _ => Outcome::Complete,
         };
         let table = [
-            ("output", State::Completed), ("snooze", State::Scheduled), ("cancel", State::Cancelled),
-            ("discard", State::Discarded), ("done", State::Completed), ("ephemeral", State::Completed),
+            ("output", State::Completed),
+            ("snooze", State::Scheduled),
+            ("cancel", State::Cancelled),
+            ("discard", State::Discarded),
+            ("done", State::Completed),
+            ("ephemeral", State::Completed),
         ];
         let mut worker = worker(db);
         for (kind, _) in table {
@@ -108,20 +112,19 @@ on_every_database! {
     fn a_handler_may_settle_its_job_in_the_transaction_itself(db: &Db) {
         let mut watch = Watch::new(&db.client);
         let mut worker = worker(db);
+        let now = db.clock.now();
         for kind in ["settled", "ok", "snoozed"] {
             worker = transactional(db, worker, kind, move |tx, context| {
                 tx.execute(&effect(context))?;
                 match kind {
-                    "snoozed" => drop(snooze_job(tx.on(), context.job(), HOUR)?),
+                    "snoozed" => drop(snooze_job(tx.on().at(now), context.job(), HOUR)?),
                     _ => drop(complete_job(tx.on(), context.job())?),
                 }
                 Ok(if kind == "ok" { Outcome::Complete } else { Outcome::Settled })
             });
         }
         let _running = transactional(db, worker, "canary", |_, _| -> HandlerResult { Ok(()) }).start().unwrap();
-        for (kind, state) in
-            [("settled", State::Completed), ("ok", State::Completed), ("snoozed", State::Scheduled)]
-        {
+        for (kind, state) in [("settled", State::Completed), ("ok", State::Completed), ("snoozed", State::Scheduled)] {
             let id = db.insert(job(kind)).id;
             crate::support::watch::eventually(kind, || db.job(id).state == state);
             assert_eq!(db.effects_of(id), 1, "{kind}");
@@ -236,6 +239,39 @@ on_every_database! {
             }
         }
     }
+}
+
+/// A handler's connection dies under it: that costs the one attempt, and no other handler is given the dead connection.
+fn a_dead_connection_costs_one_attempt(db: &Db) {
+    let mut watch = Watch::new(&db.client);
+    let suicide = match db.dialect {
+        Dialect::Postgres => "SELECT pg_terminate_backend(pg_backend_pid())",
+        _ => "KILL CONNECTION_ID()",
+    };
+    let worker = worker(db).concurrency(1);
+    let worker = transactional(db, worker, "fine", |tx, context| tx.execute(&effect(context)));
+    let _running = transactional(db, worker, "dies", move |tx, context| -> HandlerResult {
+        tx.execute(&effect(context))?;
+        tx.execute(suicide)
+    })
+    .start()
+    .unwrap();
+    for _ in 0..3 {
+        let (dies, fine) = (db.insert(job("dies")).id, db.insert(job("fine")).id);
+        watch.until_state(dies, State::Retryable);
+        watch.until_state(fine, State::Completed);
+        assert_eq!((db.effects_of(dies), db.effects_of(fine)), (0, 1));
+    }
+}
+
+#[test]
+fn a_dead_connection_costs_one_attempt_on_postgres() {
+    Db::run(Dialect::Postgres, Place::Own, a_dead_connection_costs_one_attempt);
+}
+
+#[test]
+fn a_dead_connection_costs_one_attempt_on_mariadb() {
+    Db::run(Dialect::Mariadb, Place::Own, a_dead_connection_costs_one_attempt);
 }
 
 fn a_handler_that_swallows_an_error_fails_on_postgres(db: &Db) {

@@ -11,12 +11,14 @@ use std::{
 };
 
 use crossbeam_channel::unbounded;
-use drip::{Client, Context, Event, HandlerResult, JobArgs, NewJob, RetryPolicy, State, Worker, insert_job, insert_many};
+use drip::{
+    Client, Context, Event, HandlerResult, JobArgs, NewJob, RetryPolicy, State, Worker, insert_job, insert_many,
+};
 use serde_json::{Value, json};
 
 use crate::support::{
     Db, Watch,
-    watch::PATIENCE,
+    watch::{PATIENCE, eventually},
     work::{done, job},
 };
 
@@ -83,9 +85,8 @@ on_every_database! {
         while told.len() < 3 {
             told.extend(of_the_job(&watch.next_within(PATIENCE).expect("three events")));
         }
-        let expected = [
-            ("inserted", id, State::Available), ("started", id, State::Running), ("completed", id, State::Completed),
-        ];
+        let expected =
+            [("inserted", id, State::Available), ("started", id, State::Running), ("completed", id, State::Completed)];
         assert_eq!(told, expected);
     }
 
@@ -171,10 +172,10 @@ on_every_database! {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         // Nobody goes on before THREADS of them are there: with fewer at a time the test would not end.
         let barrier = Arc::new(Barrier::new(THREADS));
-        insert_many(&db.client, (0..THREADS * 10).map(|_| job("work"))).unwrap();
         let highest = most.clone();
         let _running = Worker::new(&db.client)
             .concurrency(THREADS)
+            .poll_interval(Duration::from_secs(3600))
             .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
                 highest.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 barrier.wait();
@@ -183,19 +184,44 @@ on_every_database! {
             })
             .start()
             .unwrap();
+        // First one by one, then all at once.
+        (0..THREADS).for_each(|_| drop(db.insert(job("work"))));
+        watch.until_completed(THREADS);
+        insert_many(&db.client, (0..THREADS * 9).map(|_| job("work"))).unwrap();
         watch.until_completed(THREADS * 10);
         assert_eq!(most.load(Ordering::SeqCst), THREADS);
+    }
+
+    fn after_claims_that_failed_all_threads_are_there(db: &Db) {
+        const THREADS: usize = 3;
+        let mut watch = Watch::new(&db.client);
+        let barrier = Arc::new(Barrier::new(THREADS));
+        let running = Worker::new(&db.client)
+            .concurrency(THREADS)
+            .poll_interval(Duration::from_millis(10))
+            .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
+                barrier.wait();
+                Ok(())
+            })
+            .start()
+            .unwrap();
+        watch.until(|event| matches!(event, Event::Idle { .. }));
+        db.execute("ALTER TABLE drip_job RENAME TO elsewhere");
+        watch.until(|event| matches!(event, Event::DatabaseLost { .. }));
+        eventually("the worker says that it cannot claim", || !running.health().claiming);
+        db.execute("ALTER TABLE elsewhere RENAME TO drip_job");
+        watch.until(|event| matches!(event, Event::DatabaseBack { .. }));
+        insert_many(&db.client, (0..THREADS * 2).map(|_| job("work"))).unwrap();
+        watch.until_completed(THREADS * 2);
+        assert!(running.health().is_healthy());
     }
 
     fn jobs_of_a_kind_without_a_handler_stay_available_and_are_told_of_once(db: &Db) {
         let mut watch = Watch::new(&db.client);
         let unknown: Vec<i64> =
             ["default", "default", "other"].map(|queue| db.insert(job("unknown").queue(queue)).id).into();
-        let running = Worker::new(&db.client)
-            .queue("default").queue("other")
-            .handle_kind("canary", done)
-            .start()
-            .unwrap();
+        let running =
+            Worker::new(&db.client).queue("default").queue("other").handle_kind("canary", done).start().unwrap();
         let told = watch.until(|event| matches!(event, Event::UnknownKind { .. }));
         let Event::UnknownKind { worker, kind, .. } = told else { unreachable!() };
         assert_eq!((worker.as_str(), kind.as_str()), (running.id(), "unknown"));

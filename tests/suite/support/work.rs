@@ -72,9 +72,7 @@ where
 pub fn complete_in_own_transaction(context: &Context) {
     let client = context.client();
     match client.dialect() {
-        Dialect::Postgres => {
-            client.transaction(|tx: &mut postgres::Transaction| complete_job(&mut *tx, context.job()))
-        }
+        Dialect::Postgres => client.transaction(|tx: &mut postgres::Transaction| complete_job(&mut *tx, context.job())),
         Dialect::Mariadb => client.transaction(|tx: &mut mysql::Transaction| complete_job(&mut *tx, context.job())),
         _ => client.transaction(|tx: &mut rusqlite::Transaction| complete_job(&mut *tx, context.job())),
     }
