@@ -74,7 +74,11 @@ impl<P: Parts> Connection for P {
 
     fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()> {
         let (driver, memory) = self.parts();
-        sealed::Driver::transact(driver, memory, work)
+        let done = sealed::Driver::transact(driver, memory, work);
+        if done.is_err() {
+            self.doubt();
+        }
+        done
     }
 
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {

@@ -226,7 +226,7 @@ impl Ending {
             Ending::Snooze { delay } => moved.snooze(*delay, now),
             Ending::Cancel { reason } => moved.end(State::Cancelled, reason.as_deref(), now),
             Ending::Discard { reason } => moved.end(State::Discarded, reason.as_deref(), now),
-            Ending::GiveBack => moved.give_back(now),
+            Ending::GiveBack => moved.give_back(),
             Ending::Retry { .. } => moved.retry(now),
         }
         Ok(moved)
@@ -275,10 +275,10 @@ impl Move {
         self.finish(state, now);
     }
 
-    fn give_back(&mut self, now: Timestamp) {
+    /// To its old place in the queue, which it would lose if it were due only now.
+    fn give_back(&mut self) {
         self.job.state = State::Available;
         self.job.attempt = self.job.attempt.saturating_sub(1);
-        self.job.scheduled_at = now;
     }
 
     fn retry(&mut self, now: Timestamp) {

@@ -11,19 +11,30 @@ use super::{
     context::Context,
     handler::{Failed, Run},
     outcome::Outcome,
-    panic::{Panicked, catch},
+    panic::{Panicked, catch, discard},
     settler::{Finished, Letter},
     slot::{Occupant, Slot, Stuck},
 };
 use crate::{
     Client, Error, Event, Job, RetryPolicy,
     dialect::{OpenTransaction, Sql},
+    duration::MAX_DURATION,
     event::JobEvent,
     queue::{
-        complete,
+        complete, read,
         settle::{Ending, Failure, settle_one},
     },
 };
+
+/// Further sources of an error are left out; the database keeps less than that.
+const LONGEST_TRACE: usize = 16 * 1024;
+
+/// The failure of a handler that says that it has settled its job, and has not. Its job would stay claimed.
+const UNSETTLED: &str = "the handler answered Outcome::Settled, and has not settled its job";
+
+/// The failure of a handler whose answer cannot be settled any more, because it has settled its job already.
+const SETTLED_BEFORE: &str =
+    "the handler settled its job in its transaction, and then did not answer Outcome::Settled; all was taken back";
 
 /// What a handler has answered, and how.
 pub(super) enum Answer {
@@ -83,9 +94,15 @@ fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, took: Duration, occu
     match verdict {
         Verdict::Open(ending) if !disowned => {
             // Only a worker that is over no longer receives; what was not recorded is run again.
-            let _ = shared.finished.0.send(Letter::Finished(Finished { job, ending, took, timed_out: false }));
+            let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, ending, took)));
         }
         Verdict::Settled(Some(settled)) => tell(&shared.client, event(&settled, took), false),
+        Verdict::Settled(None) if !disowned => {
+            // If it has, the fence refuses this.
+            let ending = failure(&shared.settings, &job, UNSETTLED.to_owned(), String::new());
+            let finished = Finished { settled: true, ..Finished::new(job, ending, took) };
+            let _ = shared.finished.0.send(Letter::Finished(finished)); // as above
+        }
         Verdict::Settled(None) => {}
         Verdict::Open(_) | Verdict::ClaimLost => {
             shared.client.events().tell(|| Event::ClaimLost(event(&job, took)));
@@ -106,8 +123,9 @@ pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict
         Answer::Answered(Ok(outcome)) => of_outcome(outcome),
         Answer::Answered(Err(error)) => {
             let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
-            let (error, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
-            Verdict::Open(failure(settings, job, error, trace))
+            let (text, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
+            discard(error);
+            Verdict::Open(failure(settings, job, text, trace))
         }
         Answer::Panicked(Panicked { message, backtrace }) => Verdict::Open(failure(settings, job, message, backtrace)),
     }
@@ -124,18 +142,18 @@ fn of_outcome(outcome: Outcome) -> Verdict {
     Verdict::Open(match outcome {
         Outcome::Complete => Ending::Complete { output: None },
         Outcome::CompleteWith(output) => Ending::Complete { output: Some(output) },
-        Outcome::Snooze(delay) => Ending::Snooze { delay },
+        Outcome::Snooze(delay) => Ending::Snooze { delay: delay.min(MAX_DURATION) },
         Outcome::Cancel(reason) => Ending::Cancel { reason: Some(reason) },
         Outcome::Discard(reason) => Ending::Discard { reason: Some(reason) },
         Outcome::Settled => return Verdict::Settled(None),
     })
 }
 
-/// An error's text, and those of its sources.
+/// An error's text, and those of its sources: of a chain without end, its beginning.
 fn described(error: &(dyn std::error::Error + 'static)) -> (String, String) {
     let mut trace = String::new();
     let mut source = error.source();
-    while let Some(cause) = source {
+    while let Some(cause) = source.filter(|_| trace.len() < LONGEST_TRACE) {
         trace.push_str(&format!("caused by: {cause}\n"));
         source = cause.source();
     }
@@ -177,10 +195,10 @@ fn transactional(
         (Some(verdict @ (Verdict::Open(_) | Verdict::ClaimLost)), _) => verdict,
         // No connection, or one that had died in the pool: that is not the job's fault.
         (None, Err(error)) if !begun && error.is_transient() => Verdict::Open(Ending::GiveBack),
-        // The commit failed, or the settlement did. If it took effect all the same, the fence will say so.
-        (_, Err(error)) if error.is_lost_claim() => Verdict::ClaimLost,
-        (_, Err(error)) => self::verdict(settings, context.job(), Answer::Answered(Err(error.into()))),
-        (_, Ok(())) => Verdict::ClaimLost,
+        // The commit failed, or the settlement did. If it took effect all the same, or the claim has ended elsewhere, the
+        // fence will say so.
+        (_, Err(error)) => Verdict::Open(refused(settings, context.job(), &error)),
+        (_, Ok(())) => Verdict::ClaimLost, // not to be reached: nothing else is committed
     }
 }
 
@@ -194,16 +212,38 @@ fn inside(
     let ending = match catch(|| handler(tx, context)) {
         Ok(answer) => match verdict(settings, context.job(), Answer::Answered(answer)) {
             Verdict::Open(Ending::Fail(failure)) => return Ok(Verdict::Open(Ending::Fail(failure))),
-            Verdict::Open(ending) => ending,
-            settled => return Ok(settled),
+            Verdict::Open(ending) => Some(ending),
+            Verdict::Settled(_) | Verdict::ClaimLost => None,
         },
         Err(panicked) => return Ok(verdict(settings, context.job(), Answer::Panicked(panicked))),
     };
-    let dialect = context.client().dialect();
     let mut link = tx.link();
     // As a caller's: the handler may have lost the transaction without noticing.
-    settle_claim(&mut Sql::callers(&mut *link, dialect, context.client().now()), context.shared_job(), ending)
-        .map(|job| Verdict::Settled(Some(Box::new(job))))
+    let sql = &mut Sql::callers(&mut *link, context.client().dialect(), context.client().now());
+    let job = match ending {
+        Some(ending) => settle_claim(sql, context.shared_job(), ending)?,
+        None => settled_by_handler(sql, context.job())?,
+    };
+    Ok(Verdict::Settled(Some(Box::new(job))))
+}
+
+/// A job that its handler has settled itself, as it now stands; an error if it has not.
+pub(super) fn settled_by_handler(sql: &mut Sql<'_>, job: &Job) -> crate::Result<Job> {
+    sql.prove_open()?;
+    match read::by_id(sql, job.id)? {
+        Some(now) if now.state == crate::State::Running && now.claim_seq == job.claim_seq => {
+            Err(Error::other(UNSETTLED))
+        }
+        // An ephemeral job is gone when it is completed.
+        now => Ok(now.unwrap_or_else(|| Job { state: crate::State::Completed, ..job.clone() })),
+    }
+}
+
+/// The failure of an attempt whose ending was refused, and taken back with everything else.
+pub(super) fn refused(settings: &Settings, job: &Job, error: &Error) -> Ending {
+    let (text, trace) =
+        if error.is_lost_claim() { (SETTLED_BEFORE.to_owned(), String::new()) } else { described(error) };
+    failure(settings, job, text, trace)
 }
 
 /// Settles one claimed job, by the short way where it is open.

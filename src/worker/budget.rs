@@ -57,16 +57,16 @@ impl Budget {
         if let Some(queue) = queue {
             self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
         }
-        let left = self.in_flight.fetch_sub(1, Ordering::AcqRel) - 1;
+        let left = self.in_flight.fetch_sub(1, Ordering::SeqCst) - 1;
         self.finished.fetch_add(1, Ordering::Relaxed);
         // A queue with a limit of its own may be waited for at any level.
-        if queue.is_some() || left <= self.ring_below.load(Ordering::Acquire) {
+        if queue.is_some() || left <= self.ring_below.load(Ordering::SeqCst) {
             let _ = self.freed.0.try_send(());
         }
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+        self.in_flight.load(Ordering::SeqCst)
     }
 
     pub(super) fn in_flight_of(&self, queue: usize) -> usize {
@@ -103,15 +103,14 @@ impl Pace {
         self.finished = budget.finished();
     }
 
-    /// How many more may be claimed now; 0 while enough are `waiting` for a thread.
-    pub(super) fn room(&mut self, budget: &Budget, waiting: usize) -> usize {
+    /// How many more may be claimed now; 0 while all threads are busy and enough is there for the next moment.
+    pub(super) fn room(&mut self, budget: &Budget) -> usize {
         self.measure(budget.finished(), self.since.elapsed());
         let enough = (self.concurrency + self.ahead / 2).min(self.concurrency + self.ahead - 1);
-        budget.ring_below.store(enough, Ordering::Release);
-        if waiting > self.ahead / 2 {
-            return 0;
-        }
-        (self.concurrency + self.ahead).saturating_sub(budget.in_flight())
+        // In one order with `free`, which sees either this or the level that is read below.
+        budget.ring_below.store(enough, Ordering::SeqCst);
+        let in_flight = budget.in_flight();
+        if in_flight > enough { 0 } else { self.concurrency + self.ahead - in_flight }
     }
 
     /// Claimed ahead at a pace that has not held: what would wait for more than [`HOARDED`] should be given back.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::select;
+use crossbeam_channel::{never, select};
 
 use super::{
     Claimed, Order, Shared,
@@ -43,6 +43,8 @@ struct Claimer {
     unknown: HashSet<String>,
     /// Whether a wait has ended and nobody has looked for due jobs since.
     woken: bool,
+    /// Whether there may be jobs in queues in which there were none.
+    look_around: bool,
 }
 
 /// A queue that the claimer serves.
@@ -54,8 +56,7 @@ struct Served {
     hungry: bool,
 }
 
-/// Runs until the worker is told to stop; then gives back what no thread has begun, and answers how many. What could not
-/// be given back is in the ledger then.
+/// Runs until the worker is told to stop; then gives back what no thread has begun, and answers how many those were.
 pub(super) fn run(shared: &Arc<Shared>) -> usize {
     let mut claimer = Claimer::new(shared);
     while !shared.stop.is_requested() {
@@ -65,7 +66,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
             claimer.feel_hungry();
         }
     }
-    if shared.stop.drains() { 0 } else { claimer.leave() }
+    if shared.stop.drains() { 0 } else { claimer.give_back(0) }
 }
 
 impl Claimer {
@@ -87,6 +88,7 @@ impl Claimer {
             look_for_unknown: now,
             unknown: HashSet::new(),
             woken: true,
+            look_around: false,
             shared: shared.clone(),
         }
     }
@@ -95,15 +97,23 @@ impl Claimer {
     fn step(&mut self) -> Result<()> {
         if Instant::now() >= self.look_for_due {
             self.promote()?;
+            self.look_around = true;
         }
-        self.return_excess()?;
-        let room = self.pace.room(&self.shared.budget, self.shared.orders.1.len());
+        if self.signals.has_rung() {
+            self.look_around = true;
+            self.woken = true;
+        }
+        if std::mem::take(&mut self.look_around) {
+            self.look_around()?;
+        }
+        self.return_excess();
+        let room = self.pace.room(&self.shared.budget);
         let wanted = self.wanted(room);
         if !wanted.is_empty() {
             return self.claim(&wanted);
         }
         if self.is_hungry() {
-            self.wait_for_room();
+            self.wait_for_room(room);
         } else {
             self.wait_for_jobs()?;
         }
@@ -140,6 +150,10 @@ impl Claimer {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
             self.served(&one.queue).hungry = brought == one.limit;
         }
+        if let (true, Some(job)) = (shared.settings.strict, jobs.first()) {
+            // In those before it there may be jobs by now, which go before any more of these.
+            self.queues.iter_mut().take_while(|queue| queue.name != job.queue).for_each(|queue| queue.hungry = true);
+        }
         if !jobs.is_empty() {
             self.signals.had_work();
             shared.client.events().tell(|| Event::Claimed { worker: shared.id.to_string(), count: jobs.len() });
@@ -157,14 +171,9 @@ impl Claimer {
         self.pace.start(&self.shared.budget);
         for job in jobs {
             let queue = self.queues.iter().position(|queue| queue.limit != usize::MAX && queue.name == job.queue);
+            self.shared.budget.take(queue);
             self.order(Claimed { job: Arc::new(job), queue });
         }
-    }
-
-    fn order(&self, claimed: Claimed) {
-        self.shared.budget.take(claimed.queue);
-        // There is room: the budget is smaller than the channel.
-        let _ = self.shared.orders.0.send(Order::Run(claimed));
     }
 
     fn is_hungry(&self) -> bool {
@@ -175,10 +184,23 @@ impl Claimer {
         self.queues.iter_mut().for_each(|queue| queue.hungry = true);
     }
 
-    /// There are jobs, but no place for them.
-    fn wait_for_room(&self) {
+    /// A busy queue must not keep those waiting that were empty when they were last asked.
+    fn look_around(&mut self) -> Result<()> {
+        if self.shared.settings.any_queue {
+            return self.find_queues();
+        }
+        self.feel_hungry();
+        Ok(())
+    }
+
+    /// There are jobs, but no place for them: the worker is full, or their queues are at their limits.
+    fn wait_for_room(&mut self, room: usize) {
+        let others = self.shared.settings.any_queue || self.queues.iter().any(|queue| !queue.hungry);
+        // Nobody need ring for a full worker.
+        let ring = if room > 0 && others { self.signals.ring().clone() } else { never() };
         select! {
             recv(self.shared.budget.freed()) -> _ => {}
+            recv(ring) -> _ => self.look_around = true,
             recv(self.shared.stop.requested()) -> _ => {}
             default(self.look_for_due.saturating_duration_since(Instant::now())) => {}
         }
@@ -252,59 +274,57 @@ impl Claimer {
         Ok(())
     }
 
-    /// Gives back what was claimed ahead at a pace that has not held; what cannot be given back is run after all.
-    fn return_excess(&mut self) -> Result<()> {
-        let excess = self.pace.excess(self.shared.orders.1.len());
-        if excess == 0 {
-            return Ok(());
+    /// Gives back what was claimed ahead at a pace that has not held: the last of it.
+    fn return_excess(&mut self) {
+        let waiting = self.shared.orders.1.len();
+        let excess = self.pace.excess(waiting);
+        if excess > 0 {
+            self.give_back(waiting - excess);
         }
-        let claimed = take_orders(&self.shared, excess);
-        let given = self.give_back(&claimed);
-        if given.is_err() {
-            claimed.into_iter().for_each(|one| self.order(one));
-        }
-        given.map(drop)
     }
 
-    /// Gives back all that no thread has begun; answers how many.
-    fn leave(&mut self) -> usize {
-        let claimed = take_orders(&self.shared, usize::MAX);
-        let ids = || claimed.iter().map(|one| one.job.id);
-        let shared = self.shared.clone();
-        let begins = shared.returning.open(ids());
-        let given = self.give_back(&claimed);
-        shared.returning.close(begins, if given.is_err() { ids().collect() } else { Vec::new() });
-        given.unwrap_or_default()
-    }
-
-    fn give_back(&mut self, claimed: &[Claimed]) -> Result<usize> {
+    /// Gives back what no thread has begun, but for the first `keep`; answers how many.
+    fn give_back(&mut self, keep: usize) -> usize {
+        let mut unbegun = self.shared.take_unbegun();
+        let claimed = unbegun.split_off(keep.min(unbegun.len()));
+        unbegun.into_iter().for_each(|one| self.order(one));
         if claimed.is_empty() {
-            return Ok(0);
+            return 0;
         }
-        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
-        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
-        let answers = self.lifeline.run(|connection, now| {
-            retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
-        })?;
+        let before = self.shared.giving_back.take_up(claimed.iter().map(|one| one.job.id));
+        let Some(answers) = self.settle_back(&claimed) else {
+            if !self.shared.stop.is_requested() {
+                self.shared.giving_back.put_down(before, &[]);
+                claimed.into_iter().for_each(|one| self.order(one));
+            }
+            return 0;
+        };
+        self.shared.giving_back.put_down(before, &[]);
+        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
         let given: Vec<Job> = answers.into_iter().flatten().collect();
         let events = self.shared.client.events();
         given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
-        Ok(given.len())
+        given.len()
     }
-}
 
-/// Takes up to `most` orders that no thread has begun.
-pub(super) fn take_orders(shared: &Shared, most: usize) -> Vec<Claimed> {
-    let mut claimed = Vec::new();
-    let mut dismissals = 0;
-    for order in shared.orders.1.try_iter().take(most) {
-        match order {
-            Order::Run(one) => claimed.push(one),
-            Order::Leave => dismissals += 1,
+    /// As often as it takes while the database is away: whoever is neither run nor given back stays claimed.
+    fn settle_back(&mut self, claimed: &[Claimed]) -> Option<Vec<Result<Job>>> {
+        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
+        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
+        loop {
+            let answers = self.lifeline.run(|connection, now| {
+                retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
+            });
+            match answers {
+                Ok(answers) => return Some(answers),
+                Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
+                Err(_) => return None,
+            }
         }
     }
-    // Those are for the threads: a stop that has not waited for the claimer has sent them.
-    (0..dismissals).for_each(|_| drop(shared.orders.0.try_send(Order::Leave)));
-    claimed.iter().for_each(|one| shared.budget.free(one.queue));
-    claimed
+
+    /// Hands a job to the threads. There is room: the budget is smaller than the channel.
+    fn order(&self, claimed: Claimed) {
+        let _ = self.shared.orders.0.send(Order::Run(claimed));
+    }
 }

@@ -16,7 +16,6 @@ mod claimer;
 mod context;
 mod handler;
 mod health;
-mod ledger;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
@@ -24,6 +23,7 @@ mod once;
 mod outcome;
 mod panic;
 mod queues;
+mod remains;
 mod running;
 mod settler;
 mod signal;
@@ -61,14 +61,33 @@ struct Shared {
     stop: stop::Stop,
     orders: (Sender<Order>, Receiver<Order>),
     finished: (Sender<settler::Letter>, Receiver<settler::Letter>),
-    /// What the settler is recording, or could not record.
-    settling: ledger::Ledger,
-    /// What the claimer is giving back, or could not give back.
-    returning: ledger::Ledger,
+    settling: settler::InHand,
+    giving_back: settler::InHand,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,
     runners: thread::Runners,
+}
+
+impl Shared {
+    /// Takes back the jobs that no thread has begun.
+    fn take_unbegun(&self) -> Vec<Claimed> {
+        let (mut unbegun, mut leaving) = (Vec::new(), 0);
+        for order in self.orders.1.try_iter() {
+            match order {
+                Order::Run(claimed) => unbegun.push(claimed),
+                Order::Leave => leaving += 1,
+            }
+        }
+        // These were not meant for us.
+        (0..leaving).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+        unbegun
+    }
+
+    /// Tells every thread that runs jobs to leave after those that are before this in the channel.
+    fn dismiss_runners(&self) {
+        (0..self.runners.close()).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+    }
 }
 
 /// What a worker thread is told to do.

@@ -3,23 +3,24 @@
 //! The job is claimed, run and settled before anything is committed, so nobody ever sees it running: its row is locked
 //! instead, and a crash frees it at once.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Worker,
-    attempt::{self, Answer, Verdict, settle_claim, verdict},
+    attempt::{self, Answer, Verdict, settle_claim, settled_by_handler, verdict},
     builder::Settings,
     context::Context,
     handler::Run,
     panic::catch,
 };
 use crate::{
-    Error, Job, Result,
+    Job, Result,
     dialect::{OpenTransaction, Sql},
     queue::{
         claim::{Claimant, Wanted, claim, ready_queues},
         due::promote_on,
-        settle::Ending,
+        read,
+        settle::{Ending, settle_one},
     },
 };
 
@@ -59,6 +60,7 @@ impl Worker {
         self.check()?;
         let mut connection = self.client.checkout()?;
         promote_on(&mut *connection, self.client.now())?;
+        let began = Instant::now();
         let mut worked = Worked::Nothing;
         let committed = connection.transact(&mut |mut tx| {
             if let Some(job) = self.lock_one(&mut tx)? {
@@ -71,7 +73,7 @@ impl Worker {
         }
         committed?;
         if let Worked::Done(job) | Worked::Failed(job) = &worked {
-            let event = attempt::event(job, std::time::Duration::ZERO);
+            let event = attempt::event(job, began.elapsed());
             attempt::tell(&self.client, event, false);
             // It may have inserted jobs.
             self.client.wake().wake_all();
@@ -101,29 +103,32 @@ impl Worker {
     fn work(&self, tx: &mut OpenTransaction<'_, '_>, job: Arc<Job>) -> Result<Worked> {
         tx.link().control(SAVEPOINT)?;
         let context = Context::new(&self.client, job.clone(), &self.label.to_string().into());
-        let ending = match call(&self.settings, &context, tx) {
-            Verdict::Open(ending) => ending,
-            Verdict::Settled(_) | Verdict::ClaimLost => return self.settled_by_handler(tx, &job),
+        let failure = match call(&self.settings, &context, tx) {
+            Verdict::Open(Ending::Fail(failure)) => Ending::Fail(failure),
+            answer => match self.settle(tx, &job, answer) {
+                Ok(job) => return Ok(Worked::Done(job)),
+                // Rolled back, it would be the same again, for ever.
+                Err(error) if !error.is_transient() => attempt::refused(&self.settings, &job, &error),
+                Err(error) => return Err(error),
+            },
         };
-        let failed = matches!(ending, Ending::Fail(_));
-        if failed {
-            tx.link().control(TAKE_BACK)?;
-        }
         let mut link = tx.link();
         let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
-        let job = settle_claim(sql, &job, ending)?;
-        Ok(if failed { Worked::Failed(job) } else { Worked::Done(job) })
+        sql.prove_open()?;
+        sql.control(TAKE_BACK)?;
+        settle_one(sql, (&*job).into(), failure).map(Worked::Failed)
     }
 
-    /// The handler says that it has settled the job in this transaction; if it has not, nothing is committed.
-    fn settled_by_handler(&self, tx: &mut OpenTransaction<'_, '_>, job: &Job) -> Result<Worked> {
+    /// Settles the job as its handler has answered; the job as it now stands.
+    fn settle(&self, tx: &mut OpenTransaction<'_, '_>, job: &Arc<Job>, answer: Verdict) -> Result<Job> {
         let mut link = tx.link();
         let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
-        match crate::queue::read::by_id(sql, job.id)? {
-            Some(now) if now.state == crate::State::Running => {
-                Err(Error::invalid("outcome", "Settled, but the job is not"))
+        match answer {
+            Verdict::Open(ending) => {
+                let settled = settle_claim(sql, job, ending)?;
+                Ok(read::by_id(sql, job.id)?.unwrap_or(settled))
             }
-            now => Ok(Worked::Done(now.unwrap_or_else(|| job.clone()))),
+            Verdict::Settled(_) | Verdict::ClaimLost => settled_by_handler(sql, job),
         }
     }
 }

@@ -27,10 +27,23 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     let outer = CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     CATCHING.set(outer);
-    result.map_err(|payload| Panicked {
-        message: format!("panicked: {}", message(&*payload)),
-        backtrace: BACKTRACE.take().unwrap_or_default(),
+    result.map_err(|payload| {
+        let message = format!("panicked: {}", message(&*payload));
+        let backtrace = BACKTRACE.take().unwrap_or_default();
+        discard(payload);
+        Panicked { message, backtrace }
     })
+}
+
+/// Drops a value of foreign code's, which may panic at that too. What such a panic carries is kept for ever: it might do
+/// the same.
+pub(super) fn discard<T>(value: T) {
+    let outer = CATCHING.replace(true);
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        std::mem::forget(payload);
+    }
+    CATCHING.set(outer);
+    BACKTRACE.take();
 }
 
 /// Puts a hook in front of the one that is there, once a process. It notes the backtrace of panics under [`catch`] and
@@ -68,5 +81,17 @@ mod tests {
         assert!(caught.backtrace.contains("panic.rs"), "{}", caught.backtrace);
         let caught = catch(|| panic::panic_any(7)).unwrap_err();
         assert!(caught.message.contains("not text"));
+    }
+
+    #[test]
+    fn a_panic_that_panics_again_when_it_is_dropped_is_caught_too() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic::panic_any(Bomb);
+            }
+        }
+        assert!(catch(|| panic::panic_any(Bomb)).is_err());
+        discard(Bomb);
     }
 }

@@ -9,32 +9,26 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::{
-    Order, Shared,
+    Shared,
     cancel::CancelReason,
     claimer,
     health::Health,
+    remains::{self, Remains},
     settler::{self, Letter},
     stop::{Report, wait_until},
     thread::{self, Ended},
     watcher,
 };
-use crate::{
-    AnySession, Error, Event, Job, Result,
-    event::JobEvent,
-    queue::settle::{Ending, Settlement, settle},
-};
+use crate::{Error, Event, Result};
 
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
 
-/// How long after its deadline a stop waits: for jobs to be given back, for outcomes to be recorded (both from the
-/// deadline on), and then for the threads to end. Together less than a second.
-const LEAVING: Duration = Duration::from_millis(250);
-const RECORDING: Duration = Duration::from_millis(500);
-const ENDING: Duration = Duration::from_millis(300);
-
-/// How long a worker that nobody waits for may take to stop.
+/// How long a worker may take to stop that nobody waits for, or somebody for ever.
 const UNHURRIED: Duration = Duration::from_secs(86_400);
+
+/// How long each of the last three steps may take beyond the deadline, so that what has been done is also recorded.
+const GRACE: Duration = Duration::from_millis(270);
 
 /// A worker at work. Cheap to clone; when the last clone is dropped the worker is told to stop, and nobody waits for it.
 #[derive(Clone)]
@@ -60,6 +54,7 @@ impl Running {
         let stop_again = shared.clone();
         let threads = Threads::start(&shared).map_err(|error| {
             stop_again.stop.finish();
+            stop_again.dismiss_runners();
             Error::unavailable("a thread could not be started").because(error)
         })?;
         Ok(Running(Arc::new(Inner { shared, threads: Mutex::new(Some(threads)), report: bounded(1) })))
@@ -134,35 +129,47 @@ impl Threads {
         let settler = thread::start("drip-settler".into(), with(settler::run))?;
         let claims = shared.clone();
         let claimer = thread::start("drip-claimer".into(), move || {
-            let _ = give_back.send(claimer::run(&claims));
+            let _ = give_back.send(claimer::run(&claims)); // there is room for one
         })?;
         Ok(Threads { claimer, given_back, settler, others })
     }
 
     fn stop(self, shared: &Arc<Shared>, began: Instant, within: Duration, drain: bool, exiting: bool) -> Report {
-        let deadline = began.checked_add(within).unwrap_or_else(|| began + Duration::from_secs(86_400 * 365));
+        let deadline = began.checked_add(within).unwrap_or_else(|| began + UNHURRIED);
+        let late = began.checked_add(within.mul_f64(PATIENCE)).map_or(deadline, |late| late.min(deadline));
         shared.stop.request(drain);
+        wait_until(&self.claimer, late);
+        shared.dismiss_runners();
+        wait_for_handlers(shared, late, deadline);
         wait_until(&self.claimer, deadline);
-        dismiss_runners(shared);
-        wait_for_handlers(shared, began + within.mul_f64(PATIENCE).min(within), deadline);
-        let left = leave_behind(shared, exiting, deadline + LEAVING);
+        let remains = remains::leave(shared, exiting, deadline.max(Instant::now()) + GRACE);
         let _ = shared.finished.0.try_send(Letter::Last);
-        // A little longer than the deadline, so that what has been done is also recorded.
-        wait_until(&self.settler, deadline + RECORDING);
+        wait_until(&self.settler, deadline.max(Instant::now()) + GRACE);
         shared.stop.finish();
-        let last = Instant::now() + ENDING;
-        [&self.claimer, &self.settler].into_iter().chain(&self.others).for_each(|thread| wait_until(thread, last));
+        let end = Instant::now() + GRACE;
+        [&self.claimer, &self.settler].into_iter().chain(&self.others).for_each(|thread| wait_until(thread, end));
         shared.client.events().tell(|| Event::Stopped { worker: shared.id.to_string() });
-        let given_back = self.given_back.try_recv().unwrap_or_default() + left.given_back;
-        let unsettled = unsettled(shared, &left);
-        let Left { still_running, abandoned, .. } = left;
-        Report { given_back, still_running, abandoned, unsettled, took: began.elapsed() }
+        report(shared, self.given_back.try_recv().unwrap_or_default(), remains, began)
     }
 }
 
-/// Tells every thread to leave after the jobs that are before this in the channel.
-fn dismiss_runners(shared: &Shared) {
-    shared.runners.all().iter().for_each(|_| drop(shared.orders.0.try_send(Order::Leave)));
+fn report(shared: &Shared, given_back: usize, remains: Remains, began: Instant) -> Report {
+    // What a settler has not taken up that is waiting for the database.
+    let letters = shared.finished.1.try_iter().filter_map(|letter| match letter {
+        Letter::Finished(finished) => Some(finished.job.id),
+        Letter::Last => None,
+    });
+    let mut unsettled: Vec<i64> = shared.settling.ids().into_iter().chain(letters).collect();
+    // A handler that returned in the last moment is among those that were running a moment before.
+    unsettled.retain(|id| !remains.still_running.contains(id) && !remains.abandoned.contains(id));
+    unsettled.extend(shared.giving_back.ids().iter().chain(&remains.refused));
+    Report {
+        given_back: given_back + remains.given_back.len(),
+        still_running: remains.still_running,
+        abandoned: remains.abandoned,
+        unsettled,
+        took: began.elapsed(),
+    }
 }
 
 /// Waits until all handlers have returned; asks them to, when it is late.
@@ -174,85 +181,6 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
         }
         shared.slots.cancel_all(CancelReason::Stopping);
     }
-}
-
-/// What a stop leaves behind at its deadline.
-#[derive(Default)]
-struct Left {
-    still_running: Vec<i64>,
-    abandoned: Vec<i64>,
-    given_back: usize,
-    /// What had not begun and could not be given back.
-    kept: Vec<i64>,
-}
-
-/// Gives back what has not begun, and what is running where nothing that its handler may yet do counts. If the database
-/// does not answer by `limit`, that is as if it had refused; if it does later, so much the better.
-fn leave_behind(shared: &Arc<Shared>, exiting: bool, limit: Instant) -> Left {
-    let mut left = Left::default();
-    let mut harmless = Vec::new();
-    // Where its transaction is the only one that may write, giving the job back would wait for its end.
-    let locked = |transactional: bool| transactional && shared.client.dialect().has_one_writer();
-    shared.slots.for_each(|occupant| {
-        if occupant.disowned.is_some() {
-            return; // settled already
-        }
-        if (exiting || occupant.transactional) && !locked(occupant.transactional) {
-            harmless.push(occupant.job.clone());
-        } else {
-            left.still_running.push(occupant.job.id);
-        }
-    });
-    let begun = harmless.len();
-    harmless.extend(claimer::take_orders(shared, usize::MAX).into_iter().map(|claimed| claimed.job));
-    let given = give_back(shared, &harmless, limit);
-    for (index, job) in harmless.iter().enumerate() {
-        match (given.contains(&job.id), index < begun) {
-            (true, true) => left.abandoned.push(job.id),
-            (true, false) => left.given_back += 1,
-            (false, true) => left.still_running.push(job.id),
-            (false, false) => left.kept.push(job.id),
-        }
-    }
-    left
-}
-
-/// Gives jobs back, on a thread that may have to wait for the database; answers the ids of those that were by `limit`.
-fn give_back(shared: &Arc<Shared>, jobs: &[Arc<Job>], limit: Instant) -> Vec<i64> {
-    if jobs.is_empty() {
-        return Vec::new();
-    }
-    let settlement = |job: &Arc<Job>| Settlement { target: (&**job).into(), ending: Ending::GiveBack };
-    let settlements: Vec<_> = jobs.iter().map(settlement).collect();
-    let client = shared.client.clone();
-    let (answer, answers) = bounded(1);
-    let settle = move || {
-        let settled = AnySession::new(&client).write(|sql| settle(sql, &settlements)).unwrap_or_default();
-        let given: Vec<Job> = settled.into_iter().flatten().collect();
-        given.iter().for_each(|job| client.events().tell(|| Event::GivenBack(JobEvent::of(job))));
-        let _ = answer.send(given.iter().map(|job| job.id).collect());
-    };
-    match thread::start("drip-leave".into(), settle) {
-        Ok(_) => answers.recv_deadline(limit).unwrap_or_default(),
-        Err(_) => Vec::new(),
-    }
-}
-
-/// All that the database has not been told, or may not have been told.
-fn unsettled(shared: &Shared, left: &Left) -> Vec<i64> {
-    // Taken out and put back: should the settler still be at it, it goes on.
-    let letters: Vec<Letter> = shared.finished.1.try_iter().collect();
-    let unread = letters.iter().filter_map(|letter| match letter {
-        Letter::Finished(finished) => Some(finished.job.id),
-        Letter::Last => None,
-    });
-    let mut unsettled: Vec<i64> = unread.chain(shared.settling.untold()).chain(shared.returning.untold()).collect();
-    unsettled.extend(&left.kept);
-    unsettled.retain(|id| !left.still_running.contains(id) && !left.abandoned.contains(id));
-    unsettled.sort_unstable();
-    unsettled.dedup();
-    letters.into_iter().for_each(|letter| drop(shared.finished.0.try_send(letter)));
-    unsettled
 }
 
 impl Report {
@@ -274,7 +202,10 @@ impl Drop for Inner {
             self.shared.stop.request(false);
             let shared = self.shared.clone();
             let stop = move || drop(threads.stop(&shared, Instant::now(), UNHURRIED, false, false));
-            let _ = thread::start("drip-stop".into(), stop);
+            if thread::start("drip-stop".into(), stop).is_err() {
+                self.shared.stop.finish();
+                self.shared.dismiss_runners();
+            }
         }
     }
 }

@@ -4,10 +4,11 @@
 //! When it is idle it writes at once; while it writes, the next batch gathers. There is no timer in between.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use crossbeam_channel::select;
 use jiff::Timestamp;
 
 use super::{Shared, attempt, lifeline::Lifeline};
@@ -41,19 +42,50 @@ pub(super) struct Finished {
     pub(super) ending: Ending,
     pub(super) took: Duration,
     pub(super) timed_out: bool,
+    /// The handler says that it has settled the job: this should be refused, and nobody be told.
+    pub(super) settled: bool,
 }
 
 /// What has become of each attempt of a batch, in its order.
 type Answers = Vec<Result<Job>>;
 
-/// Runs until the last letter; what could not be recorded is in the ledger then.
+/// The ids of the jobs of which a thread is recording what becomes of them.
+#[derive(Default)]
+pub(super) struct InHand(Mutex<Vec<i64>>);
+
+impl InHand {
+    pub(super) fn ids(&self) -> Vec<i64> {
+        self.lock().clone()
+    }
+
+    /// Takes up jobs; answers how many there were before.
+    pub(super) fn take_up(&self, ids: impl Iterator<Item = i64>) -> usize {
+        let mut all = self.lock();
+        let before = all.len();
+        all.extend(ids);
+        before
+    }
+
+    /// What was taken up since is done with, but for these.
+    pub(super) fn put_down(&self, before: usize, unrecorded: &[i64]) {
+        let mut all = self.lock();
+        all.truncate(before);
+        all.extend(unrecorded);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs until the last letter.
 pub(super) fn run(shared: &Arc<Shared>) {
     let mut lifeline = Lifeline::new(shared);
     loop {
         let (batch, last) = gather(shared);
-        let begins = shared.settling.open(batch.iter().map(|finished| finished.job.id));
-        let unsettled = settle_batch(shared, &mut lifeline, batch);
-        shared.settling.close(begins, unsettled);
+        let before = shared.settling.take_up(batch.iter().map(|finished| finished.job.id));
+        let unrecorded = settle_batch(shared, &mut lifeline, batch);
+        shared.settling.put_down(before, &unrecorded);
         if last {
             return;
         }
@@ -63,7 +95,12 @@ pub(super) fn run(shared: &Arc<Shared>) {
 /// Waits for a letter and takes all that have come by then.
 fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
     let mut batch = Vec::new();
-    let Ok(first) = shared.finished.1.recv() else { return (batch, true) };
+    let first = select! {
+        recv(shared.finished.1) -> letter => letter.ok(),
+        // A mailbox that was full may have had no place for the last letter.
+        recv(shared.stop.over()) -> _ => shared.finished.1.try_recv().ok(),
+    };
+    let Some(first) = first else { return (batch, true) };
     for letter in std::iter::once(first).chain(shared.finished.1.try_iter()) {
         match letter {
             Letter::Finished(finished) => batch.push(finished),
@@ -76,65 +113,61 @@ fn gather(shared: &Shared) -> (Vec<Finished>, bool) {
     (batch, false)
 }
 
-/// Records a batch; answers the ids of jobs that could not be recorded.
+/// Records a batch; answers the ids of those that could not be.
 fn settle_batch(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
     if batch.is_empty() {
         return Vec::new();
     }
-    match record(shared, lifeline, &batch) {
+    match write_patiently(shared, lifeline, &batch) {
         Ok(answers) => {
             batch.iter().zip(answers).for_each(|(finished, answer)| tell(shared, finished, answer));
             Vec::new()
         }
         Err(error) if error.is_transient() => batch.iter().map(|finished| finished.job.id).collect(),
-        // For a reason that will not pass: one by one the others are recorded, and of the one refused, that it was.
-        Err(_) => batch.into_iter().filter_map(|finished| settle_alone(shared, lifeline, finished)).collect(),
+        Err(_) => settle_singly(shared, lifeline, batch),
     }
 }
 
-/// Writes a batch; while the database is away, again and again until the worker's stop is over.
-fn record(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: &[Finished]) -> Result<Answers> {
+/// While the database is away, again and again until the worker's stop is over.
+fn write_patiently(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: &[Finished]) -> Result<Answers> {
     loop {
-        let error = match lifeline.run(|connection, now| retry(|| write(connection, now, batch))) {
-            Ok(answers) => {
-                shared.health.settling.store(true, Ordering::Relaxed);
-                return Ok(answers);
-            }
-            Err(error) if error.is_transient() => error,
-            Err(error) => return Err(error),
-        };
-        shared.health.settling.store(false, Ordering::Relaxed);
-        if !shared.stop.is_over() {
-            lifeline.lost(&error);
-        }
-        if shared.stop.is_over() {
-            return Err(error);
+        let answers = lifeline.run(|connection, now| retry(|| write(connection, now, batch)));
+        let away = matches!(&answers, Err(error) if error.is_transient());
+        shared.health.settling.store(!away, Ordering::Relaxed);
+        match answers {
+            Err(error) if away && !shared.stop.is_over() => lifeline.lost(&error),
+            answers => return answers,
         }
     }
 }
 
-/// Records an attempt by itself, if need be as one that could not be recorded; answers the job's id if even that fails.
-fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, mut finished: Finished) -> Option<i64> {
-    let mut answer = record(shared, lifeline, std::slice::from_ref(&finished));
-    if let Err(error) = answer.as_ref()
-        && !error.is_transient()
-    {
-        finished.ending = unrecordable(error);
-        answer = record(shared, lifeline, std::slice::from_ref(&finished));
-    }
-    match answer {
-        Ok(mut answers) => {
-            tell(shared, &finished, answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))));
-            None
+/// The engine refuses the batch for a reason that will not pass: one by one the others are recorded, and of the one
+/// that it refuses, that it was.
+fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finished>) -> Vec<i64> {
+    let mut unsettled = Vec::new();
+    for mut finished in batch {
+        let mut answer = settle_alone(shared, lifeline, &finished);
+        if let Err(error) = &answer
+            && !error.is_transient()
+        {
+            finished.ending = unrecordable(error);
+            answer = settle_alone(shared, lifeline, &finished);
         }
-        Err(error) => {
-            if !error.is_transient() {
+        match answer {
+            Ok(job) => tell(shared, &finished, job),
+            Err(error) => {
                 let job = JobEvent { error: Some(error.to_string()), ..JobEvent::of(&finished.job) };
                 shared.client.events().tell(|| Event::Unrecorded(job));
+                unsettled.push(finished.job.id);
             }
-            Some(finished.job.id)
         }
     }
+    unsettled
+}
+
+fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
+    let mut answers = write_patiently(shared, lifeline, std::slice::from_ref(finished))?;
+    Ok(answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))))
 }
 
 /// Recording that an attempt has failed cannot fail: a text that is known to be harmless.
@@ -177,6 +210,10 @@ fn completed(job: &Job) -> Job {
 }
 
 impl Finished {
+    pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
+        Finished { job, ending, took, timed_out: false, settled: false }
+    }
+
     fn is_plain(&self) -> bool {
         matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
     }
@@ -189,6 +226,7 @@ impl Finished {
 fn tell(shared: &Shared, finished: &Finished, answer: Result<Job>) {
     match answer {
         Ok(job) => attempt::tell(&shared.client, attempt::event(&job, finished.took), finished.timed_out),
+        Err(_) if finished.settled => {}
         Err(_) => shared
             .client
             .events()

@@ -39,6 +39,16 @@ impl Signals {
         }
     }
 
+    /// Rung when there may be something to claim.
+    pub(super) fn ring(&self) -> &Receiver<()> {
+        &self.ring
+    }
+
+    /// Whether that has happened since anybody last asked or waited.
+    pub(super) fn has_rung(&self) -> bool {
+        self.ring.try_recv().is_ok()
+    }
+
     /// There was work: more may follow soon.
     pub(super) fn had_work(&mut self) {
         self.pause = FIRST_POLL;

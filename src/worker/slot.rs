@@ -38,10 +38,8 @@ pub(super) enum Stuck {
 }
 
 impl Slots {
-    pub(super) fn add(&self) -> Arc<Slot> {
-        let slot = Arc::new(Slot::default());
+    pub(super) fn add(&self, slot: &Arc<Slot>) {
         self.lock().push(slot.clone());
-        slot
     }
 
     pub(super) fn remove(&self, slot: &Arc<Slot>) {

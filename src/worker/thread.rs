@@ -2,11 +2,11 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     thread,
 };
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
 
 use super::{Order, Shared, attempt, slot::Slot};
 
@@ -25,25 +25,51 @@ pub(super) fn start(name: String, run: impl FnOnce() + Send + 'static) -> io::Re
 
 /// The threads that run jobs, replacements included.
 #[derive(Default)]
-pub(super) struct Runners(Mutex<Vec<Ended>>);
+pub(super) struct Runners(Mutex<Started>);
+
+#[derive(Default)]
+struct Started {
+    runners: Vec<Ended>,
+    /// How many there have ever been.
+    count: usize,
+    closed: bool,
+}
 
 impl Runners {
-    /// Starts one more.
+    /// Starts one more, unless they have been told to leave.
     pub(super) fn start(&self, shared: &Arc<Shared>) -> io::Result<()> {
-        let mut runners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut started = self.lock();
+        if started.closed {
+            return Err(io::Error::other("the worker is stopping"));
+        }
         let shared = shared.clone();
-        let slot = shared.slots.add();
-        let ended = start(format!("drip-job-{}", runners.len() + 1), move || {
+        let slot = Arc::new(Slot::default());
+        let name = format!("drip-job-{}", started.count + 1);
+        let ended = start(name, move || {
+            shared.slots.add(&slot);
             run_orders(&shared, &slot);
             shared.slots.remove(&slot);
         })?;
-        runners.push(ended);
+        started.count += 1;
+        started.runners.retain(|runner| runner.try_recv() != Err(TryRecvError::Disconnected));
+        started.runners.push(ended);
         Ok(())
     }
 
-    /// All that have ever been started.
+    /// Starts no more; answers how many there are.
+    pub(super) fn close(&self) -> usize {
+        let mut started = self.lock();
+        started.closed = true;
+        started.runners.len()
+    }
+
+    /// All that may not have ended.
     pub(super) fn all(&self) -> Vec<Ended> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().runners.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Started> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -59,7 +59,8 @@ fn end_overdue(shared: &Shared) -> Option<Instant> {
     });
     for (job, took) in overdue {
         let ending = attempt::timed_out(&shared.settings, &job, took);
-        let _ = shared.finished.0.send(Letter::Finished(Finished { job, ending, took, timed_out: true }));
+        let finished = Finished { timed_out: true, ..Finished::new(job, ending, took) };
+        let _ = shared.finished.0.send(Letter::Finished(finished));
     }
     next
 }

@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
+mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod database_lost; // the database goes away, and the worker goes on when it is back
@@ -18,15 +19,25 @@ mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
+mod once; // one job in the caller's thread, in one transaction
+mod outcomes; // what a handler answers is what becomes of its job
+mod panics; // whatever panics costs one attempt, and no thread
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
+mod queues; // limits, weights and order among the queues of a worker
 mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code
+mod stop; // what runs may end, what has not begun goes back
+mod stop_deadline; // handlers that do not return, and what a stop says of them
+mod timeouts; // attempts whose time is up, and threads that do not come back
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
+mod transactional; // effects, child jobs and settlement in one commit
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
 mod wake; // an idle worker learns of new jobs at once
+mod worker; // what is in the queue is run: once each, and soon
+mod worker_settings; // what makes no sense is refused at the start

@@ -2,9 +2,11 @@
 
 #[macro_use]
 mod stamp;
+pub mod alone;
 pub mod catalog;
 mod db;
 mod ear;
+pub mod gate;
 pub mod jobs;
 pub mod pools;
 pub mod process;
@@ -13,8 +15,12 @@ pub mod servers;
 pub mod stage;
 pub mod statement;
 mod tx;
+pub mod watch;
+pub mod work;
 
 pub use db::{Db, Place};
 pub use ear::{Ear, PATIENCE};
+pub use gate::Gate;
 pub use proxy::Proxy;
 pub use tx::{End, Open, Tx, patiently};
+pub use watch::Watch;
