@@ -25,7 +25,7 @@ use crate::{
 pub struct Client(Arc<Shared>);
 
 struct Shared {
-    database: Box<dyn Database>,
+    database: Arc<dyn Database>,
     clock: Option<Clock>,
     wake: Wake,
     events: Events,
@@ -198,7 +198,7 @@ impl Client {
         self.0.wake.wake_all();
         #[cfg(feature = "postgres")]
         if self.dialect() == Dialect::Postgres {
-            self.0.notifier.announce(queues, || self.dedicated());
+            self.0.notifier.announce(queues);
         }
         #[cfg(not(feature = "postgres"))]
         drop(queues);
@@ -256,7 +256,7 @@ impl ClientBuilder {
 
     /// As [`Client::from_pool`]; the size is the pool's own.
     pub fn from_pool<M: ManageConnection<Connection: Driver>>(self, pool: Pool<M>) -> Client {
-        self.over(Box::new(CallersPool(pool)))
+        self.over(Arc::new(CallersPool(pool)))
     }
 
     /// As [`Client::from_connector`].
@@ -269,17 +269,17 @@ impl ClientBuilder {
         E: Into<Error>,
     {
         let pool = OwnPool::new(Box::new(move || connect().map_err(Into::into)), self.size)?;
-        Ok(self.over(Box::new(pool)))
+        Ok(self.over(Arc::new(pool)))
     }
 
-    fn over(self, database: Box<dyn Database>) -> Client {
+    fn over(self, database: Arc<dyn Database>) -> Client {
         Client(Arc::new(Shared {
+            #[cfg(feature = "postgres")]
+            notifier: crate::notify::Notifier::new(database.clone()),
             database,
             wake: self.clock.as_ref().map(|clock| clock.wake().clone()).unwrap_or_default(),
             clock: self.clock,
             events: Events::default(),
-            #[cfg(feature = "postgres")]
-            notifier: crate::notify::Notifier::default(),
         }))
     }
 }

@@ -6,16 +6,16 @@
 
 use std::{
     collections::HashSet,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     Result,
-    dialect::{Connection, Params, Statement, Value, statement},
+    dialect::{Connection, Database, Statement, Value, statement},
 };
 
 static NOTIFY: Statement = statement!("notify_queues" of postgres);
@@ -26,9 +26,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Announcements that wait; further ones are dropped, for those before them will wake the same workers.
 const CAPACITY: usize = 4096;
 
-/// The announcer of a client; its thread is started by the first announcement and ends with the client.
-#[derive(Default)]
-pub(crate) struct Notifier(Mutex<Option<Announcer>>);
+/// Announces what a client has inserted, on a thread that is started by the first announcement and ends with the client.
+pub(crate) struct Notifier {
+    database: Arc<dyn Database>,
+    announcer: Mutex<Option<Announcer>>,
+}
 
 struct Announcer {
     queues: Option<Sender<String>>,
@@ -36,32 +38,27 @@ struct Announcer {
 }
 
 impl Notifier {
-    /// Announces jobs in these queues soon, without waiting. `connect` opens the connection, if there is none yet.
-    pub(crate) fn announce<'q>(
-        &self,
-        queues: impl Iterator<Item = &'q str>,
-        connect: impl FnOnce() -> Result<Box<dyn Connection>>,
-    ) {
-        let mut announcer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn new(database: Arc<dyn Database>) -> Notifier {
+        Notifier { database, announcer: Mutex::default() }
+    }
+
+    /// Announces jobs in these queues soon, without waiting.
+    pub(crate) fn announce<'q>(&self, queues: impl Iterator<Item = &'q str>) {
+        let mut announcer = self.announcer.lock().unwrap_or_else(PoisonError::into_inner);
         if announcer.is_none() {
-            // Without a connection or a thread the jobs are found by polling.
-            *announcer = connect().ok().and_then(Announcer::start);
+            // Without a thread the jobs are found by polling.
+            *announcer = Announcer::start(self.database.clone());
         }
-        let Some(Announcer { queues: Some(sender), .. }) = &*announcer else { return };
-        let gone = queues
-            .map(|queue| sender.try_send(queue.to_owned()))
-            .any(|sent| matches!(sent, Err(TrySendError::Disconnected(_))));
-        if gone {
-            // Its connection broke; the next announcement opens another.
-            *announcer = None;
+        if let Some(Announcer { queues: Some(sender), .. }) = &*announcer {
+            queues.for_each(|queue| drop(sender.try_send(queue.to_owned())));
         }
     }
 }
 
 impl Announcer {
-    fn start(connection: Box<dyn Connection>) -> Option<Announcer> {
+    fn start(database: Arc<dyn Database>) -> Option<Announcer> {
         let (sender, queues) = bounded(CAPACITY);
-        let run = move || announce_all(connection, &queues);
+        let run = move || announce_all(&*database, &queues);
         let thread = thread::Builder::new().name("drip-notify".into()).spawn(run).ok()?;
         Some(Announcer { queues: Some(sender), thread: Some(thread) })
     }
@@ -77,14 +74,26 @@ impl Drop for Announcer {
     }
 }
 
-fn announce_all(mut connection: Box<dyn Connection>, queues: &Receiver<String>) {
+fn announce_all(database: &dyn Database, queues: &Receiver<String>) {
+    let mut connection = None;
     while let Ok(first) = queues.recv() {
         let gathered: HashSet<String> = std::iter::once(first).chain(queues.try_iter()).collect();
         let names = serde_json::json!(gathered).to_string();
-        let params: &Params<'_> = &[("queues", Value::Json(Some(&names)))];
-        if connection.link().rows(&NOTIFY, params).is_err() {
-            return;
+        // A connection that broke while nobody used it shows that only now.
+        if notify(database, &mut connection, &names).is_err() {
+            let _ = notify(database, &mut connection, &names);
         }
         thread::sleep(PAUSE);
     }
+}
+
+/// Sends one message on a connection that is opened if there is none, and closed if it fails.
+fn notify(database: &dyn Database, connection: &mut Option<Box<dyn Connection>>, names: &str) -> Result<()> {
+    let mut open = match connection.take() {
+        Some(open) => open,
+        None => database.dedicated()?,
+    };
+    open.link().rows(&NOTIFY, &[("queues", Value::Json(Some(names)))])?;
+    *connection = Some(open);
+    Ok(())
 }
