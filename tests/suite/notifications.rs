@@ -78,19 +78,18 @@ impl Listener {
         Listener(client)
     }
 
+    /// The next queue that is notified.
+    fn next(&mut self) -> String {
+        let next = self.0.notifications().timeout_iter(PATIENCE).next().unwrap();
+        next.expect("one more notification").payload().to_owned()
+    }
+
     /// The queues that have been notified, in alphabetical order.
     fn heard(&mut self) -> Vec<String> {
         // Notifications come in the order of their commits: what has not come before this one will not come.
-        self.0.batch_execute("NOTIFY drip_wake, 'the last one'").unwrap();
-        let mut heard = Vec::new();
-        let mut notifications = self.0.notifications();
-        loop {
-            let next = notifications.timeout_iter(PATIENCE).next().unwrap().expect("one more notification");
-            match next.payload() {
-                "the last one" => break,
-                queue => heard.push(queue.to_owned()),
-            }
-        }
+        const LAST: &str = "the last one";
+        self.0.execute("SELECT pg_notify('drip_wake', $1)", &[&LAST]).unwrap();
+        let mut heard: Vec<String> = std::iter::repeat_with(|| self.next()).take_while(|queue| queue != LAST).collect();
         heard.sort();
         heard
     }
@@ -185,6 +184,22 @@ fn a_client_announces_its_own_inserts_together() {
         let heard = listener.heard();
         assert!(!heard.is_empty() && heard.iter().all(|queue| queue == "default"), "{heard:?}");
         assert!(heard.len() as u128 <= most, "{} announcements, where {most} would do", heard.len());
+    });
+}
+
+#[test]
+fn a_client_announces_what_it_inserts_after_its_connections_were_killed() {
+    on_postgres(|db| {
+        let mut listener = Listener::new(db);
+        let mut admin = db.postgres();
+        let client = Client::connect(&db.url).unwrap();
+        let insert = |queue| insert_job(&client, job().queue(queue));
+        assert!(insert("before").is_ok());
+        // The notification comes a moment later, and shows that there is a connection for it.
+        assert_eq!(listener.next(), "before");
+        admin.batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'drip'").unwrap();
+        assert!(insert("after").or_else(|_| insert("after")).is_ok());
+        assert_eq!(listener.next(), "after");
     });
 }
 
