@@ -7,7 +7,7 @@ use mysql::prelude::Queryable;
 use serde_json::json;
 
 use crate::support::{
-    Db, Proxy,
+    Db, Place, Proxy,
     stage::{PLACES, Stage, insert},
 };
 
@@ -19,12 +19,7 @@ fn outside(db: &Db) -> Client {
 /// Ends every connection to the database but one, and waits until they are gone.
 fn kill_connections(db: &Db) {
     match db.dialect {
-        Dialect::Postgres => {
-            const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-            let mut admin = db.postgres();
-            admin.batch_execute(&format!("SELECT pg_terminate_backend(pid) {OTHERS}")).unwrap();
-            while admin.query_one(&format!("SELECT count(*) {OTHERS}"), &[]).unwrap().get::<_, i64>(0) > 0 {}
-        }
+        Dialect::Postgres => kill_others(&mut db.postgres()),
         _ => {
             const OTHERS: &str = "FROM information_schema.processlist WHERE db = database() AND id <> connection_id()";
             let mut admin = db.mariadb();
@@ -34,6 +29,12 @@ fn kill_connections(db: &Db) {
             while admin.query_first::<u64, _>(format!("SELECT count(*) {OTHERS}")).unwrap() != Some(0) {}
         }
     }
+}
+
+fn kill_others(admin: &mut ::postgres::Client) {
+    const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    admin.batch_execute(&format!("SELECT pg_terminate_backend(pid) {OTHERS}")).unwrap();
+    while admin.query_one(&format!("SELECT count(*) {OTHERS}"), &[]).unwrap().get::<_, i64>(0) > 0 {}
 }
 
 /// All jobs are completed at their first attempt, and none of them says a word of errors.
@@ -103,12 +104,41 @@ on_every_server! {
         let (proxy, url) = Proxy::before(&db.url);
         let client = Client::connect(&url).unwrap();
         proxy.take_away();
-        let stage = Stage::start_on(client);
+        let stage = Stage::start_on(&client);
         stage.hear_loss();
-        proxy.wait_until_hung_up(8);
+        proxy.wait_until_hung_up(3);
         proxy.give_back();
         stage.assert_all_places_work(&outside(db));
         assert_eq!(stage.losses(), (1, 1));
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn connections_that_were_killed_in_the_pool_cost_a_transactional_job_no_attempt(db: &Db) {
+        let stage = Stage::start_transactional(db);
+        let before = stage.assert_all_places_work(&outside(db));
+        kill_connections(db);
+        let after = stage.assert_all_places_work(&outside(db));
+        for id in before.into_iter().chain(after) {
+            let job = db.job(id);
+            assert_eq!((job.state, job.attempt, job.errors.len()), (State::Completed, 1, 0));
+        }
+        assert_eq!(db.number("SELECT count(*) FROM effect"), db.jobs());
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn a_transaction_that_is_killed_leaves_nothing_and_is_run_again(db: &Db) {
+        let stage = Stage::start_transactional(db);
+        let jobs = insert(&outside(db), PLACES);
+        stage.begin(PLACES);
+        kill_connections(db);
+        assert_eq!(db.number("SELECT count(*) FROM effect"), 0);
+        stage.let_go(2 * PLACES);
+        stage.ear.hear_completions(&jobs);
+        for id in &jobs {
+            let job = db.job(*id);
+            assert_eq!((job.attempt, job.errors.len()), (2, 1), "job {id}: {:?}", job.errors);
+            assert_eq!(db.number(&format!("SELECT count(*) FROM effect WHERE job = {id}")), 1);
+        }
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
     }
 
@@ -122,6 +152,30 @@ on_every_server! {
             assert!(errors.len() <= 1 && errors.iter().all(|error| error.is_unavailable()), "{round}: {errors:?}");
         }
     }
+}
+
+/// PostgreSQL refuses connections with many words besides "unavailable"; whichever it is, the worker waits.
+#[test]
+fn postgres_what_ended_while_connections_were_refused_is_recorded_afterwards() {
+    Db::run(Dialect::Postgres, Place::Own, |db| {
+        let stage = Stage::start(&db.url);
+        let jobs = insert(&outside(db), PLACES);
+        stage.begin(PLACES);
+        let (server, database) = db.url.rsplit_once('/').unwrap();
+        let mut admin = ::postgres::Client::connect(&format!("{server}/postgres"), ::postgres::NoTls).unwrap();
+        let mut allow_connections = |allowed| {
+            admin.batch_execute(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}")).unwrap();
+        };
+        let mut inside = db.postgres();
+        allow_connections(false);
+        kill_others(&mut inside);
+        stage.let_go(PLACES);
+        stage.hear_loss();
+        allow_connections(true);
+        stage.ear.hear_completions(&jobs);
+        assert_nothing_happened(db, &jobs);
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    });
 }
 
 /// Leaves five connections in the client's pool.

@@ -29,8 +29,11 @@ mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code
+mod sqlite_writers; // SQLite's other writers are waited for
 mod stop; // what runs may end, what has not begun goes back
 mod stop_deadline; // handlers that do not return, and what a stop says of them
+mod stop_without_answer; // a stop keeps its deadline though the database keeps it waiting
+mod stop_without_database; // a stop keeps its deadline and tells the truth, though the database is away
 mod timeouts; // attempts whose time is up, and threads that do not come back
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
 mod transactional; // effects, child jobs and settlement in one commit

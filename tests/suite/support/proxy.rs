@@ -51,7 +51,10 @@ impl Proxy {
         let (hung_up_on, hung_up) = unbounded();
         let accepting = state.clone();
         thread::spawn(move || accepting.accept_all(&listener, &hung_up_on));
-        (Proxy { address, state, hung_up }, url.replace(server, &address.to_string()))
+        let through = url.replace(server, &address.to_string());
+        // MariaDB's driver would ask the server for its socket, and go around the proxy.
+        let through = if url.starts_with("postgres") { through } else { format!("{through}?prefer_socket=false") };
+        (Proxy { address, state, hung_up }, through)
     }
 
     /// From now on hangs up on whoever connects, and on everybody who is connected.

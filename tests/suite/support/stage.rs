@@ -7,10 +7,11 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use drip::{Client, Context, Event, HandlerResult, NewJob, Running, Worker, insert_many};
+use drip::{Client, Context, Dialect, Event, HandlerResult, NewJob, RetryPolicy, Running, Worker, insert_many};
+use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 
-use super::{Ear, PATIENCE};
+use super::{Db, Ear, PATIENCE};
 
 /// How many jobs run at a time.
 pub const PLACES: usize = 4;
@@ -24,24 +25,69 @@ pub struct Stage {
     runs: Arc<Mutex<HashMap<i64, usize>>>,
 }
 
+/// What happens in a handler.
+#[derive(Clone)]
+struct Play {
+    begin: Sender<i64>,
+    may_go: Receiver<()>,
+    runs: Arc<Mutex<HashMap<i64, usize>>>,
+}
+
+impl Play {
+    fn run(&self, context: &Context) -> HandlerResult {
+        let id = context.job().id;
+        *self.runs.lock().unwrap().entry(id).or_default() += 1;
+        self.begin.send(id)?;
+        Ok(self.may_go.recv_timeout(PATIENCE)?)
+    }
+
+    /// A worker whose jobs are run in a transaction which first writes their ids into the table `effect`.
+    fn transactional(self, worker: Worker, dialect: Dialect) -> Worker {
+        const EFFECT: &str = "INSERT INTO effect (job) VALUES";
+        match dialect {
+            Dialect::Postgres => {
+                worker.handle_kind("k", move |tx: &mut postgres::Transaction, context: &Context, _: Value| {
+                    tx.execute(&format!("{EFFECT} ($1)"), &[&context.job().id])?;
+                    self.run(context)
+                })
+            }
+            Dialect::Mariadb => {
+                worker.handle_kind("k", move |tx: &mut mysql::Transaction, context: &Context, _: Value| {
+                    tx.exec_drop(format!("{EFFECT} (?)"), (context.job().id,))?;
+                    self.run(context)
+                })
+            }
+            _ => worker.handle_kind("k", move |tx: &mut rusqlite::Transaction, context: &Context, _: Value| {
+                tx.execute(&format!("{EFFECT} (?)"), [context.job().id])?;
+                self.run(context)
+            }),
+        }
+    }
+}
+
 impl Stage {
     /// Starts the worker on a client of its own.
     pub fn start(url: &str) -> Stage {
-        Stage::start_on(Client::connect(url).unwrap())
+        Stage::start_on(&Client::connect(url).unwrap())
     }
 
-    pub fn start_on(client: Client) -> Stage {
+    pub fn start_on(client: &Client) -> Stage {
+        Stage::set(client, |worker, play| worker.handle_kind("k", move |context: &Context, _: Value| play.run(context)))
+    }
+
+    /// Starts a worker whose jobs are run in transactions.
+    pub fn start_transactional(db: &Db) -> Stage {
+        db.execute("CREATE TABLE effect (job bigint NOT NULL)");
+        Stage::set(&Client::connect(&db.url).unwrap(), |worker, play| play.transactional(worker, db.dialect))
+    }
+
+    fn set(client: &Client, handle: impl FnOnce(Worker, Play) -> Worker) -> Stage {
         let (begin, begun) = unbounded();
         let (go, may_go) = unbounded();
-        let runs = Arc::<Mutex<HashMap<i64, usize>>>::default();
-        let counts = runs.clone();
-        let handler = move |context: &Context, _: Value| -> HandlerResult {
-            *counts.lock().unwrap().entry(context.job().id).or_default() += 1;
-            begin.send(context.job().id)?;
-            Ok(may_go.recv_timeout(PATIENCE)?)
-        };
-        let ear = Ear::of(&client);
-        let worker = Worker::new(&client).handle_kind("k", handler).concurrency(PLACES);
+        let runs = Arc::default();
+        let ear = Ear::of(client);
+        let worker = handle(Worker::new(client), Play { begin, may_go, runs: Arc::clone(&runs) });
+        let worker = worker.concurrency(PLACES).retry(RetryPolicy::immediate());
         let running = worker.poll_interval(Duration::from_millis(50)).start().unwrap();
         Stage { ear, running, begun, go, runs }
     }
@@ -58,7 +104,7 @@ impl Stage {
     }
 
     /// Every place that the worker has can be taken at the same time. Nothing else may be running.
-    pub fn assert_all_places_work(&self, inserting: &Client) {
+    pub fn assert_all_places_work(&self, inserting: &Client) -> Vec<i64> {
         while self.begun.try_recv().is_ok() {}
         let jobs = insert(inserting, PLACES);
         let mut begun = self.begin(PLACES);
@@ -66,6 +112,7 @@ impl Stage {
         assert_eq!(begun, jobs);
         self.let_go(PLACES);
         self.ear.hear_completions(&jobs);
+        jobs
     }
 
     /// Each of these jobs was begun once.
