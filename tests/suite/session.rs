@@ -299,6 +299,10 @@ where
     for<'d> &'d mut D: Session,
 {
     run(conn, begin);
+    insert_many(&mut *conn, [plain("first"), plain("first")]).unwrap();
+    assert_eq!(db.jobs(), 0, "{begin}, and a verb that would open a transaction of its own");
+    run(conn, "ROLLBACK");
+    run(conn, begin);
     every_verb(&mut *conn);
     assert_eq!(db.jobs(), 0, "{begin}");
     run(conn, "ROLLBACK");

@@ -134,12 +134,9 @@ fn mariadb_a_deadlock_over_a_unique_key_is_told_as_a_deadlock() {
         let cancelled = cancel_job(&db.client, cancelled.id).unwrap();
         let _ = db.ended(End::Commit, |tx| {
             insert_job(tx.on(), plain()).unwrap().into_job();
-            // Held by nobody until this row, which takes it, is rolled back.
-            let hold = format!(
-                "INSERT INTO drip_job (kind, unique_key, unique_states)
-                SELECT kind, unique_key, unique_states FROM drip_job WHERE id = {}",
-                cancelled.id
-            );
+            // Not `INSERT … SELECT`, which would lock the cancelled job itself.
+            let key: String = cancelled.unique_key.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
+            let hold = format!("INSERT INTO drip_job (kind, unique_key, unique_states) VALUES ('k', X'{key}', 255)");
             let error = deadlock(db, tx, &hold, |tx| retry_job(tx.on(), cancelled.id).unwrap_err());
             assert!(error.is_transient() && !error.is_transaction_lost() && !error.is_unique_conflict(), "{error}");
             assert!(retry_job(tx.on(), cancelled.id).unwrap_err().is_transaction_lost());
