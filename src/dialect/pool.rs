@@ -56,6 +56,8 @@ trait Parts: Send {
     type Driver: Driver;
     fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
     fn failed(&mut self) {}
+    /// Something went wrong on it: perhaps the connection itself, perhaps not.
+    fn doubted(&mut self) {}
 }
 
 impl<P: Parts> Connection for P {
@@ -70,12 +72,20 @@ impl<P: Parts> Connection for P {
 
     fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()> {
         let (driver, memory) = self.parts();
-        sealed::Driver::transact(driver, memory, work)
+        let done = sealed::Driver::transact(driver, memory, work);
+        if done.is_err() {
+            self.doubted();
+        }
+        done
     }
 
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
         let (driver, memory) = self.parts();
-        sealed::Driver::once(driver, memory, work)
+        let done = sealed::Driver::once(driver, memory, work);
+        if done.is_err() {
+            self.doubted();
+        }
+        done
     }
 
     fn in_transaction(&mut self) -> Result<bool> {
@@ -116,12 +126,14 @@ struct Kept<D: Driver> {
     driver: D,
     memory: D::Memory,
     failed: bool,
+    /// The last thing that was done on it has failed: it is asked whether it is there before it is lent again.
+    doubted: bool,
     used: Instant,
 }
 
 impl<D: Driver> Kept<D> {
     fn new(driver: D) -> Self {
-        Kept { driver, memory: D::Memory::default(), failed: false, used: Instant::now() }
+        Kept { driver, memory: D::Memory::default(), failed: false, doubted: false, used: Instant::now() }
     }
 }
 
@@ -133,6 +145,9 @@ impl<D: Driver> Parts for Kept<D> {
     }
     fn failed(&mut self) {
         self.failed = true;
+    }
+    fn doubted(&mut self) {
+        self.doubted = true;
     }
 }
 
@@ -146,6 +161,9 @@ impl<D: Driver> Parts for Lent<D> {
     }
     fn failed(&mut self) {
         self.0.failed();
+    }
+    fn doubted(&mut self) {
+        self.0.doubted();
     }
 }
 
@@ -261,7 +279,9 @@ impl<D: Driver> Database for OwnPool<D> {
     fn checkout(&self) -> Result<Box<dyn Connection>> {
         loop {
             let mut connection = self.pool.get().map_err(|error| self.no_connection(error))?;
-            if connection.used.elapsed() < TRUSTED || connection.driver.is_alive() {
+            let trusted = !connection.doubted && connection.used.elapsed() < TRUSTED;
+            if trusted || connection.driver.is_alive() {
+                connection.doubted = false;
                 return Ok(Box::new(Lent(connection)));
             }
             // Back in the pool it is thrown away; there are only so many of them.
