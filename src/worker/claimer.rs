@@ -73,7 +73,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> GivenBack {
             claimer.feel_hungry();
         }
     }
-    if shared.stop.drains() { GivenBack::default() } else { claimer.give_back(usize::MAX) }
+    if shared.stop.drains() { GivenBack::default() } else { claimer.give_back_all() }
 }
 
 impl Claimer {
@@ -103,6 +103,7 @@ impl Claimer {
     fn step(&mut self) -> Result<()> {
         if Instant::now() >= self.look_for_due {
             self.promote()?;
+            self.look_everywhere()?;
         }
         self.return_excess();
         let room = self.pace.room(&self.shared.budget, self.shared.orders.1.len());
@@ -230,6 +231,15 @@ impl Claimer {
         Ok(())
     }
 
+    /// A queue that was empty may hold jobs by now, and must not wait until the busy ones are empty too.
+    fn look_everywhere(&mut self) -> Result<()> {
+        if self.shared.settings.any_queue {
+            self.find_queues()?;
+        }
+        self.feel_hungry();
+        Ok(())
+    }
+
     /// Serves any queue in which there are jobs.
     fn find_queues(&mut self) -> Result<()> {
         let names = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;
@@ -256,36 +266,43 @@ impl Claimer {
         Ok(())
     }
 
-    /// Gives back what was claimed ahead at a pace that has not held.
+    /// Gives back what was claimed ahead at a pace that has not held; what cannot be given back is run after all.
     fn return_excess(&mut self) {
         let excess = self.pace.excess(self.shared.orders.1.len());
-        if excess > 0 {
-            self.give_back(excess);
+        if excess == 0 {
+            return;
+        }
+        let claimed = self.shared.take_unbegun(excess);
+        match self.give_back(&claimed) {
+            Some(_) => claimed.iter().for_each(|one| self.shared.budget.free(one.queue)),
+            None => claimed.into_iter().for_each(|one| drop(self.shared.orders.0.send(Order::Run(one)))),
         }
     }
 
-    /// Gives back up to `most` jobs that no thread has begun.
-    fn give_back(&mut self, most: usize) -> GivenBack {
-        let begun = |order| match order {
-            Order::Run(claimed) => Some(claimed),
-            Order::Leave => None,
-        };
-        let claimed: Vec<Claimed> = self.shared.orders.1.try_iter().take(most).filter_map(begun).collect();
+    /// Gives back all jobs that no thread has begun.
+    fn give_back_all(&mut self) -> GivenBack {
+        let claimed = self.shared.take_unbegun(usize::MAX);
+        let given = self.give_back(&claimed);
+        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
+        match given {
+            Some(count) => GivenBack { count, refused: Vec::new() },
+            None => GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() },
+        }
+    }
+
+    /// Gives these jobs back; answers how many it was, or nothing if the database was not there.
+    fn give_back(&mut self, claimed: &[Claimed]) -> Option<usize> {
         if claimed.is_empty() {
-            return GivenBack::default();
+            return Some(0);
         }
         let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
         let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
         let answers = self
             .lifeline
             .run(|connection, now| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)));
-        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
-        let Ok(answers) = answers else {
-            return GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() };
-        };
-        let given: Vec<Job> = answers.into_iter().flatten().collect();
+        let given: Vec<Job> = answers.ok()?.into_iter().flatten().collect();
         let events = self.shared.client.events();
         given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
-        GivenBack { count: given.len(), refused: Vec::new() }
+        Some(given.len())
     }
 }

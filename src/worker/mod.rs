@@ -66,6 +66,23 @@ struct Shared {
     runners: thread::Runners,
 }
 
+impl Shared {
+    /// Takes up to `most` jobs that no thread has begun. Dismissals stay.
+    fn take_unbegun(&self, most: usize) -> Vec<Claimed> {
+        let mut claimed = Vec::new();
+        let mut dismissals = 0;
+        while claimed.len() < most {
+            match self.orders.1.try_recv() {
+                Ok(Order::Run(one)) => claimed.push(one),
+                Ok(Order::Leave) => dismissals += 1,
+                Err(_) => break,
+            }
+        }
+        (0..dismissals).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+        claimed
+    }
+}
+
 /// What a worker thread is told to do.
 enum Order {
     Run(Claimed),

@@ -138,8 +138,13 @@ impl Threads {
         let deadline = began.checked_add(within).unwrap_or_else(|| began + Duration::from_secs(86_400 * 365));
         shared.stop.request(drain);
         wait_until(&self.claimer, deadline);
+        if Instant::now() >= deadline {
+            // What it is claiming at the moment would come behind the dismissals.
+            shared.stop.give_up_draining();
+        }
         dismiss_runners(shared);
-        wait_for_handlers(shared, began + within.mul_f64(PATIENCE).min(within), deadline);
+        wait_for_handlers(shared, began + (deadline - began).mul_f64(PATIENCE), deadline);
+        let late = give_back_unbegun(shared);
         let (abandoned, still_running) = leave_behind(shared, exiting);
         let _ = shared.finished.0.try_send(Letter::Last);
         // A little longer than the deadline, so that what has been done is also recorded.
@@ -149,9 +154,10 @@ impl Threads {
         self.others.iter().for_each(|other| wait_until(other, Instant::now() + Duration::from_millis(300)));
         shared.client.events().tell(|| Event::Stopped { worker: shared.id.to_string() });
         let given_back = self.given_back.try_recv().unwrap_or_default();
-        let unsettled = self.unsettled.try_recv().unwrap_or_default().into_iter().chain(given_back.refused);
+        let unsettled =
+            self.unsettled.try_recv().unwrap_or_default().into_iter().chain(given_back.refused).chain(late.refused);
         Report {
-            given_back: given_back.count,
+            given_back: given_back.count + late.count,
             still_running,
             abandoned,
             unsettled: unsettled.collect(),
@@ -173,6 +179,24 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
             return;
         }
         shared.slots.cancel_all(CancelReason::Stopping);
+    }
+}
+
+/// What a drain has not come to by the deadline: nobody would record it any more.
+fn give_back_unbegun(shared: &Shared) -> GivenBack {
+    let claimed = shared.take_unbegun(usize::MAX);
+    let settlement = |one: &super::Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
+    let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
+    if settlements.is_empty() {
+        return GivenBack::default();
+    }
+    match AnySession::new(&shared.client).write(|sql| settle(sql, &settlements)) {
+        Ok(answers) => {
+            let given: Vec<_> = answers.into_iter().flatten().collect();
+            given.iter().for_each(|job| shared.client.events().tell(|| Event::GivenBack(JobEvent::of(job))));
+            GivenBack { count: given.len(), refused: Vec::new() }
+        }
+        Err(_) => GivenBack { count: 0, refused: claimed.iter().map(|one| one.job.id).collect() },
     }
 }
 
