@@ -11,7 +11,7 @@ use super::{
     context::Context,
     handler::{Failed, Run},
     outcome::Outcome,
-    panic::{Panicked, catch},
+    panic::{Panicked, catch, dispose},
     settler::{Finished, Letter},
     slot::{Occupant, Slot, Stuck},
 };
@@ -24,6 +24,9 @@ use crate::{
         settle::{Ending, Failure, settle_one},
     },
 };
+
+/// How long a thread rests that could not begin a transaction.
+const UNBEGUN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a handler has answered, and how.
 pub(super) enum Answer {
@@ -85,7 +88,12 @@ fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, took: Duration, occu
             // Only a worker that is over no longer receives; what was not recorded is run again.
             let _ = shared.finished.0.send(Letter::Finished(Finished { job, ending, took, timed_out: false }));
         }
-        Verdict::Settled(Some(settled)) => tell(&shared.client, event(&settled, took), false),
+        Verdict::Settled(Some(settled)) => {
+            if has_freed_key(&settled) {
+                shared.client.wake().wake_all();
+            }
+            tell(&shared.client, event(&settled, took), false);
+        }
         Verdict::Settled(None) => {}
         Verdict::Open(_) | Verdict::ClaimLost => {
             shared.client.events().tell(|| Event::ClaimLost(event(&job, took)));
@@ -106,8 +114,9 @@ pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict
         Answer::Answered(Ok(outcome)) => of_outcome(outcome),
         Answer::Answered(Err(error)) => {
             let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
-            let (error, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
-            Verdict::Open(failure(settings, job, error, trace))
+            let (text, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
+            dispose(error);
+            Verdict::Open(failure(settings, job, text, trace))
         }
         Answer::Panicked(Panicked { message, backtrace }) => Verdict::Open(failure(settings, job, message, backtrace)),
     }
@@ -149,8 +158,10 @@ fn transactional(
     handler: &dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed>,
 ) -> Verdict {
     let mut verdict = None;
+    let mut begun = false;
     let committed = context.client().checkout().and_then(|mut connection| {
         connection.transact(&mut |mut tx| {
+            begun = true;
             let ended = inside(settings, context, handler, &mut tx)?;
             verdict = Some(ended);
             // Any error rolls back; which one it was is in the verdict.
@@ -165,6 +176,11 @@ fn transactional(
         (Some(verdict @ (Verdict::Open(_) | Verdict::ClaimLost)), _) => verdict,
         // The commit failed, or the settlement did. If it took effect all the same, the fence will say so.
         (_, Err(error)) if error.is_lost_claim() => Verdict::ClaimLost,
+        // No transaction could be begun, which is not the job's fault. It must not come back at once.
+        (_, Err(error)) if !begun && error.is_transient() => {
+            std::thread::sleep(UNBEGUN_PAUSE);
+            Verdict::Open(Ending::GiveBack)
+        }
         (_, Err(error)) => self::verdict(settings, context.job(), Answer::Answered(Err(error.into()))),
         (_, Ok(())) => Verdict::ClaimLost,
     }
@@ -208,6 +224,11 @@ pub(super) fn settle_claim(sql: &mut Sql<'_>, job: &Arc<Job>, ending: Ending) ->
 pub(super) fn timed_out(settings: &Settings, job: &Job, limit: Duration) -> Ending {
     let error = format!("timed out after {}", crate::duration::format_duration(limit));
     failure(settings, job, error, String::new())
+}
+
+/// Whether another job may have been waiting for the unique key that this one held while it ran.
+pub(super) fn has_freed_key(job: &Job) -> bool {
+    job.holds_key_in(crate::State::Running) && !job.holds_key_in(job.state)
 }
 
 /// An event about an attempt that took so long.

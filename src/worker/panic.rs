@@ -27,10 +27,21 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     let outer = CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     CATCHING.set(outer);
-    result.map_err(|payload| Panicked {
-        message: format!("panicked: {}", message(&*payload)),
-        backtrace: BACKTRACE.take().unwrap_or_default(),
+    result.map_err(|payload| {
+        let message = format!("panicked: {}", message(&*payload));
+        let backtrace = BACKTRACE.take().unwrap_or_default();
+        dispose(payload);
+        Panicked { message, backtrace }
     })
+}
+
+/// Drops something foreign; if that panics too, what then comes is leaked.
+pub(super) fn dispose<T>(foreign: T) {
+    let outer = CATCHING.replace(false);
+    if let Err(another) = panic::catch_unwind(AssertUnwindSafe(|| drop(foreign))) {
+        std::mem::forget(another);
+    }
+    CATCHING.set(outer);
 }
 
 /// Puts a hook in front of the one that is there, once a process. It notes the backtrace of panics under [`catch`] and
