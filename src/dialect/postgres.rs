@@ -32,6 +32,9 @@ static FIND_PROBE: Statement = statement!("find_probe" of postgres);
 /// Microseconds from 1970 to 2000, from which PostgreSQL counts.
 const EPOCH: i64 = 946_684_800_000_000;
 
+/// The first microsecond of the year 1: what lies before has no text that all databases read.
+const FIRST: i64 = -62_135_596_800_000_000;
+
 /// How long a connection that is asked whether it is there may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -188,7 +191,9 @@ impl<'a> FromSql<'a> for Cell {
             Type::INT4 => Cell::Int(i32::from_be_bytes(raw.try_into()?).into()),
             Type::INT8 => Cell::Int(i64::from_be_bytes(raw.try_into()?)),
             Type::TIMESTAMPTZ => {
-                Cell::Time(from_microsecond(i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH))?)
+                // `infinity`, written by hand, must not fail the claim of all the others.
+                let micros = i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH);
+                Cell::Time(from_microsecond(micros.clamp(FIRST, Timestamp::MAX.as_microsecond()))?)
             }
             Type::BYTEA => Cell::Bytes(raw.to_vec()),
             Type::VOID => Cell::Null,

@@ -264,6 +264,11 @@ pub(super) fn timed_out(settings: &Settings, job: &Job, limit: Duration) -> Endi
     failure(settings, job, error, String::new())
 }
 
+/// Whether another job may have been waiting for the unique key that this one held while it ran.
+pub(super) fn has_freed_key(job: &Job) -> bool {
+    job.holds_key_in(crate::State::Running) && !job.holds_key_in(job.state)
+}
+
 /// An event about an attempt that took so long.
 pub(super) fn event(job: &Job, took: Duration) -> JobEvent {
     let error = job.errors.last().filter(|error| error.attempt == job.attempt).map(|error| error.error.clone());

@@ -224,6 +224,9 @@ impl Finished {
 }
 
 fn tell(shared: &Shared, finished: &Finished, answer: Result<Job>) {
+    if answer.as_ref().is_ok_and(attempt::has_freed_key) {
+        shared.client.wake().wake_all();
+    }
     match answer {
         Ok(job) => attempt::tell(&shared.client, attempt::event(&job, finished.took), finished.timed_out),
         Err(_) if finished.settled => {}
