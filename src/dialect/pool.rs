@@ -83,11 +83,7 @@ impl<P: Parts> Connection for P {
 
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()> {
         let (driver, memory) = self.parts();
-        let done = sealed::Driver::once(driver, memory, work);
-        if done.is_err() {
-            self.doubted();
-        }
-        done
+        sealed::Driver::once(driver, memory, work)
     }
 
     fn in_transaction(&mut self) -> Result<bool> {
@@ -132,8 +128,6 @@ struct Kept<D: Driver> {
     driver: D,
     memory: D::Memory,
     failed: bool,
-    /// The last thing that was done on it has failed: it is asked whether it is there before it is lent again.
-    doubted: bool,
     used: Instant,
     /// How many connections of the pool had failed when this one was last known to be there; `None`: it is in doubt.
     failures: Option<u64>,
@@ -172,9 +166,6 @@ impl<D: Driver> Parts for Lent<D> {
     }
     fn doubted(&mut self) {
         self.connection.failures = None;
-    }
-    fn doubted(&mut self) {
-        self.0.doubted();
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     dialect::{OpenTransaction, Sql},
     duration::MAX_DURATION,
     event::JobEvent,
+    json,
     queue::{
         complete, read,
         settle::{Ending, Failure, settle_one},
@@ -35,6 +36,9 @@ const UNSETTLED: &str = "the handler answered Outcome::Settled, and has not sett
 /// The failure of a handler whose answer cannot be settled any more, because it has settled its job already.
 const SETTLED_BEFORE: &str =
     "the handler settled its job in its transaction, and then did not answer Outcome::Settled; all was taken back";
+
+/// How long a thread rests that could not begin a transaction.
+const UNBEGUN_PAUSE: Duration = Duration::from_millis(100);
 
 /// What a handler has answered, and how.
 pub(super) enum Answer {
@@ -120,6 +124,10 @@ fn plain(settings: &Settings, context: &Context, handler: &dyn Fn(&Context) -> R
 /// What an answer means for the job.
 pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict {
     match answer {
+        Answer::Answered(Ok(Outcome::CompleteWith(output))) => match checked(output) {
+            Ok(output) => Verdict::Open(Ending::Complete { output: Some(output) }),
+            Err(problem) => Verdict::Open(failure(settings, job, format!("the answer {problem}"), String::new())),
+        },
         Answer::Answered(Ok(outcome)) => of_outcome(outcome),
         Answer::Answered(Err(error)) => {
             let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
@@ -136,6 +144,15 @@ fn failure(settings: &Settings, job: &Job, error: String, trace: String) -> Endi
     let delay = catch(|| policy.delay(job.attempt, &error))
         .unwrap_or_else(|_| RetryPolicy::default().delay(job.attempt, &error));
     Ending::Fail(Failure::new(error).trace(trace).retry(RetryPolicy::constant(delay)))
+}
+
+/// An output as it will be stored. Judged here, because one that is nested too deep overflows the stack of whoever copies
+/// it or lets go of it.
+fn checked(output: serde_json::Value) -> Result<serde_json::Value, json::JsonProblem> {
+    let whole = serde_json::Map::from_iter([("output".to_owned(), output)]);
+    let text = json::check_value(serde_json::Value::Object(whole), json::MAX_BYTES)?;
+    let mut whole: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+    Ok(whole.remove("output").unwrap_or_default())
 }
 
 fn of_outcome(outcome: Outcome) -> Verdict {
@@ -194,7 +211,11 @@ fn transactional(
         }
         (Some(verdict @ (Verdict::Open(_) | Verdict::ClaimLost)), _) => verdict,
         // No connection, or one that had died in the pool: that is not the job's fault.
-        (None, Err(error)) if !begun && error.is_transient() => Verdict::Open(Ending::GiveBack),
+        (None, Err(error)) if !begun && error.is_transient() => {
+            // It must not come back at once: nothing has changed yet.
+            context.cancel().wait(UNBEGUN_PAUSE);
+            Verdict::Open(Ending::GiveBack)
+        }
         // The commit failed, or the settlement did. If it took effect all the same, or the claim has ended elsewhere, the
         // fence will say so.
         (_, Err(error)) => Verdict::Open(refused(settings, context.job(), &error)),

@@ -248,15 +248,6 @@ impl Claimer {
         Ok(())
     }
 
-    /// A queue that was empty may hold jobs by now, and must not wait until the busy ones are empty too.
-    fn look_everywhere(&mut self) -> Result<()> {
-        if self.shared.settings.any_queue {
-            self.find_queues()?;
-        }
-        self.feel_hungry();
-        Ok(())
-    }
-
     /// Serves any queue in which there are jobs.
     fn find_queues(&mut self) -> Result<()> {
         let names = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;

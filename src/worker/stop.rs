@@ -62,11 +62,6 @@ impl Stop {
         self.requested.is_open()
     }
 
-    /// There is no time left for it.
-    pub(super) fn give_up_draining(&self) {
-        self.drain.store(false, Ordering::Release);
-    }
-
     pub(super) fn drains(&self) -> bool {
         self.drain.load(Ordering::Acquire)
     }
