@@ -8,6 +8,7 @@ use std::{
 use super::{
     Claimed, Shared,
     builder::Settings,
+    cancel::CancelReason,
     context::Context,
     handler::{Failed, Run},
     outcome::Outcome,
@@ -88,6 +89,9 @@ fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, queue: Option<usize>, sta
     slot.occupy(Occupant { job: job.clone(), queue, cancel, started, transactional, disowned: None, stuck: None });
     if timeout.is_some() {
         let _ = shared.watch.0.try_send(());
+    }
+    if shared.stop.is_late() {
+        context.cancel().fire(CancelReason::Stopping);
     }
     context
 }

@@ -179,6 +179,7 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
         if shared.runners.all().iter().all(returned) {
             return;
         }
+        shared.stop.be_late();
         shared.slots.cancel_all(CancelReason::Stopping);
     }
 }

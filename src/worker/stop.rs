@@ -18,6 +18,8 @@ pub(super) struct Stop {
     over: Gate,
     /// Run what is claimed instead of giving it back.
     drain: AtomicBool,
+    /// Handlers have been asked to stop; so are those that begin from now on.
+    late: AtomicBool,
 }
 
 /// Opened once, by dropping the sender.
@@ -45,7 +47,7 @@ impl Gate {
 
 impl Stop {
     pub(super) fn new() -> Stop {
-        Stop { requested: Gate::new(), over: Gate::new(), drain: AtomicBool::new(false) }
+        Stop { requested: Gate::new(), over: Gate::new(), drain: AtomicBool::new(false), late: AtomicBool::new(false) }
     }
 
     pub(super) fn request(&self, drain: bool) {
@@ -64,6 +66,14 @@ impl Stop {
 
     pub(super) fn drains(&self) -> bool {
         self.drain.load(Ordering::Acquire)
+    }
+
+    pub(super) fn be_late(&self) {
+        self.late.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::SeqCst)
     }
 
     pub(super) fn requested(&self) -> &Receiver<()> {

@@ -188,8 +188,7 @@ on_every_database! {
             ),
         });
         drip::insert_many(&db.client, (0..30).map(|n| job(if n % 10 == 0 { "refused" } else { "work" }))).unwrap();
-        let _running =
-            Worker::new(&db.client).handle_kind("work", done).handle_kind("refused", done).start().unwrap();
+        let _running = Worker::new(&db.client).handle_kind("work", done).handle_kind("refused", done).start().unwrap();
         watch.until_completed(27);
         for _ in 0..3 {
             let Event::Failed(event) = watch.until(|event| matches!(event, Event::Failed(_))) else { unreachable!() };

@@ -1,7 +1,10 @@
 //! A stop with handlers that do not return: it is answered by its deadline, says truthfully what was left behind, and
 //! gives back only that of which nothing can still be committed.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use drip::{CancelReason, Context, Dialect, Event, HandlerResult, Report, Running, State, Worker, insert_many};
@@ -9,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{
     Db, End, Gate, Watch,
-    watch::PATIENCE,
+    watch::{PATIENCE, eventually},
     work::{done, effect, job, transactional},
 };
 
@@ -77,6 +80,31 @@ on_every_database! {
         assert!(at - began >= deadline.mul_f64(0.75), "{:?}", at - began);
         watch.until_state(id, State::Completed);
         assert_eq!(db.job(id).state, State::Completed);
+    }
+
+    fn handlers_that_begin_after_that_are_asked_to_stop_too(db: &Db) {
+        const QUICK: usize = 200;
+        let mut watch = Watch::new(&db.client);
+        let (begun, (arrived, arrivals)) = (AtomicUsize::new(0), unbounded());
+        insert_many(&db.client, (0..600).map(|_| job("work"))).unwrap();
+        let running = Worker::new(&db.client)
+            .concurrency(1)
+            .poll_interval(Duration::from_secs(3600))
+            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
+                if begun.fetch_add(1, Ordering::SeqCst) >= QUICK {
+                    arrived.send(())?;
+                    assert!(context.cancel().wait(PATIENCE));
+                }
+                Ok(())
+            })
+            .start()
+            .unwrap();
+        arrivals.recv_timeout(PATIENCE).unwrap();
+        eventually("some are claimed and not begun", || watch.claimed() > QUICK + 1);
+        let report = running.drain(Duration::from_secs(4));
+        assert!(report.is_clean() && report.given_back == 0, "{report:?}");
+        assert!(arrivals.len() > 0);
+        assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE state = 'running'"), 0);
     }
 
     fn a_job_that_runs_on_is_reported_and_stays_claimed(db: &Db) {
@@ -207,14 +235,14 @@ on_every_database! {
     fn a_drain_that_is_not_done_by_its_deadline_gives_back_what_has_not_begun(db: &Db) {
         let gate = Gate::new();
         let door = gate.door();
-        let begun = std::sync::atomic::AtomicI64::new(0);
+        let begun = AtomicUsize::new(0);
         let mut watch = Watch::new(&db.client);
         insert_many(&db.client, (0..600).map(|_| job("work"))).unwrap();
         let running = Worker::new(&db.client)
             .concurrency(1)
             .poll_interval(Duration::from_secs(3600))
             .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
-                if begun.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= 200 {
+                if begun.fetch_add(1, Ordering::SeqCst) >= 200 {
                     door.pass(context.job().id);
                 }
                 Ok(())
@@ -223,7 +251,7 @@ on_every_database! {
             .unwrap();
         let id = gate.arrival();
         watch.until_completed(200);
-        crate::support::watch::eventually("some are claimed and not begun", || watch.claimed() > 201);
+        eventually("some are claimed and not begun", || watch.claimed() > 201);
         let report = stop(&running, Running::drain);
         assert_eq!(report.still_running, [id]);
         assert!(report.given_back > 0, "{report:?}");

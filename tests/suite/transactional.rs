@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Db, Gate, Place, Watch,
+    watch::eventually,
     work::{done, effect, job, transactional},
 };
 
@@ -126,7 +127,7 @@ on_every_database! {
         let _running = transactional(db, worker, "canary", |_, _| -> HandlerResult { Ok(()) }).start().unwrap();
         for (kind, state) in [("settled", State::Completed), ("ok", State::Completed), ("snoozed", State::Scheduled)] {
             let id = db.insert(job(kind)).id;
-            crate::support::watch::eventually(kind, || db.job(id).state == state);
+            eventually(kind, || db.job(id).state == state);
             assert_eq!(db.effects_of(id), 1, "{kind}");
         }
         watch.until_state(db.insert(job("canary")).id, State::Completed);
