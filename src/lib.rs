@@ -96,14 +96,14 @@
 //!
 //! # Which database
 //!
-//! PostgreSQL 10, MariaDB 10.6, SQLite 3.38, or newer. Everything here behaves the same on all three, except that
+//! PostgreSQL 10, MariaDB 10.6, SQLite 3.38, or newer. The verbs answer the same on all three. What differs:
 //!
-//! - a worker hears of jobs from other processes by notification on PostgreSQL, by a counter in the file on SQLite (within
-//!   milliseconds both), and on MariaDB by asking ([`Worker::poll_interval`]);
-//! - SQLite has one writer at a time: a transactional handler holds the write lock while it runs, so keep it short, and
-//!   begin your own writing transactions with `Immediate`, since a deferred one that has read before fails if another
-//!   has written meanwhile;
-//! - PostgreSQL's driver panics when it is called, or dropped, in the async context of tokio: from there go through
+//! - A worker hears of other processes' jobs by notification on PostgreSQL, by a counter in the file on SQLite, and on
+//!   MariaDB by asking now and then ([`Worker::poll_interval`]).
+//! - SQLite has one writer at a time. A transactional handler holds the write lock while it runs, so keep it short. Begin
+//!   your own writing transactions with `Immediate`: a deferred one that has read before fails if another has written
+//!   meanwhile.
+//! - PostgreSQL's driver panics when it is called, or dropped, in the async context of tokio. From there go through
 //!   `spawn_blocking`, or a thread of your own.
 //!
 //! # Features
@@ -113,7 +113,7 @@
 //! | `postgres` | PostgreSQL through the `postgres` crate | yes |
 //! | `mariadb` | MariaDB through the `mysql` crate | yes |
 //! | `sqlite` | SQLite through the `rusqlite` crate | yes |
-//! | `bundled` | compiles SQLite into the program, instead of linking the system's | yes |
+//! | `bundled` | compiles SQLite into the program; without it the system's is linked, which must be 3.45.3 or newer | yes |
 //!
 //! # What it is not
 //!

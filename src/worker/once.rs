@@ -54,8 +54,8 @@ impl Worker {
     ///
     /// # Errors
     /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. Nothing
-    /// is tried again, since the handler may have run: after one that is [transient](Error::is_transient), call it again.
-    /// A handler's own failure is not an error but [`Worked::Failed`].
+    /// is tried again, since the handler may have run: after one that is [transient](crate::Error::is_transient), call it
+    /// again. A handler's own failure is not an error but [`Worked::Failed`].
     pub fn work_once(&self) -> Result<Worked> {
         self.check()?;
         let mut connection = self.client.checkout()?;
