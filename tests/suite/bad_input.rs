@@ -22,10 +22,10 @@ on_every_database_and_place! {
             ("tags", |name| NewJob::new("k", json!({})).tags(["good".to_owned(), name])),
         ];
         for (field, job) in of_fields {
-            let named = BAD_NAMES.iter().map(|(name, why)| (format!("{field} {name:?}"), job(name.to_string()), field, *why));
+            let case = |(name, why): &(&str, &'static str)| (format!("{field} {name:?}"), job(name.to_string()), field, *why);
             let long = ["q".repeat(128), "é".repeat(64), "q".repeat(10 * 1024)];
-            let too_long = long.map(|name| (format!("{field} of {} bytes", name.len()), job(name), field, "the limit is 127"));
-            refused(db, named.chain(too_long));
+            let too_long = |name: String| (format!("{field} of {} bytes", name.len()), job(name), field, "the limit is 127");
+            refused(db, BAD_NAMES.iter().map(case).chain(long.map(too_long)));
         }
     }
 
@@ -54,7 +54,8 @@ on_every_database_and_place! {
 
     fn values_in_args_and_in_metadata(db: &Db) {
         for (field, job) in [("args", args_of as fn(Value) -> NewJob), ("metadata", metadata_of)] {
-            refused(db, bad_values().into_iter().map(|(value, why)| (format!("{field} {why}"), job(value), field, why)));
+            let case = |(value, why): (Value, &'static str)| (format!("{field} {why}"), job(value), field, why);
+            refused(db, bad_values().into_iter().map(case));
         }
     }
 
@@ -93,7 +94,7 @@ on_every_database_and_place! {
             ("no key", unique(Unique::new().by_keys([""; 0])), "unique.by_keys", "names no key"),
             ("0", unique(Unique::new().by_period(instant)), "unique.by_period", "from 1 ms to 10 years"),
             ("less", unique(Unique::new().by_period(short)), "unique.by_period", "from 1 ms to 10 years"),
-            ("1000 years", unique(Unique::new().by_period(TEN_YEARS * 100)), "unique.by_period", "from 1 ms to 10 years"),
+            ("too long", unique(Unique::new().by_period(TEN_YEARS * 100)), "unique.by_period", "from 1 ms to 10 years"),
         ].map(|(label, job, field, why)| (format!("{field} {label}"), job, field, why)));
         let most = job().tags((0..1000).map(|n| n.to_string()));
         assert_eq!(db.on(|on| insert_job(on, most)).unwrap().job().tags.len(), 1000);
@@ -229,7 +230,11 @@ const ODD_NAMES: &[&str] = &[
     "{}",
     "\"",
     "\\",
-    "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq",
+    // 127 bytes.
+    concat!(
+        "a-name-as-long-as-a-name-may-be-a-name-as-long-as-a-name-may-be-",
+        "a-name-as-long-as-a-name-may-be-a-name-as-long-as-a-name-may-be"
+    ),
 ];
 
 /// Texts that are no args.

@@ -69,7 +69,8 @@ on_every_database! {
         let client = drip::Client::connect(&db.url).unwrap();
         let before = real_time();
         let job = insert_job(&client, NewJob::new("k", json!({})).ttl(HOUR)).unwrap().into_job();
-        let later = insert_many(&client, [NewJob::new("k", json!({})).delay(HOUR), NewJob::new("k", json!({}))]).unwrap();
+        let plain = || NewJob::new("k", json!({}));
+        let later = insert_many(&client, [plain().delay(HOUR), plain()]).unwrap();
         // The server runs on this machine, and so by its clock.
         assert!(before <= job.created_at && job.created_at <= Timestamp::now());
         assert_eq!((job.state, job.scheduled_at), (State::Available, job.created_at));
@@ -89,7 +90,8 @@ on_every_database! {
         assert!(before <= job.created_at && before <= job.scheduled_at, "{before}: {job:?}");
         let (before, jobs) = db.committed(|tx| {
             tx.execute("SELECT 1").unwrap();
-            (real_time(), insert_many(tx.in_real_time(), [NewJob::new("k", json!({})), NewJob::new("k", json!({}))]).unwrap())
+            let jobs = [NewJob::new("k", json!({})), NewJob::new("k", json!({}))];
+            (real_time(), insert_many(tx.in_real_time(), jobs).unwrap())
         });
         assert!(jobs.iter().all(|inserted| before <= inserted.job().created_at), "{before}: {jobs:?}");
     }

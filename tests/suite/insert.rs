@@ -52,7 +52,8 @@ on_every_database_and_place! {
     }
 
     fn a_due_time_is_cut_to_microseconds_and_never_put_off_by_that(db: &Db) {
-        let after_now = |nanos: i64| Timestamp::from_nanosecond(db.clock.now().as_nanosecond() + i128::from(nanos)).unwrap();
+        let now = db.clock.now().as_nanosecond();
+        let after_now = |nanos: i128| Timestamp::from_nanosecond(now + nanos).unwrap();
         for (nanos, kept, state) in [
             (-1_000_000_001, -1_000_001_000, State::Available),
             (-1, -1_000, State::Available),
@@ -83,13 +84,16 @@ on_every_database_and_place! {
         let value = json!({
             "floats": [0.1 + 0.2, -0.0, 1e-308, 5e-324, f64::MAX, 1.0, 1e21],
             "integers": [u64::MAX, i64::MIN, (1_u64 << 53) + 1, 0, -1],
-            "texts": ["", "'; DROP TABLE drip_job;--", "\u{1b}[2J", "</script>\u{2028}", "e\u{301} é 📮", "\\\"'%_?:n$1"],
+            "texts": ["", "'; DROP TABLE drip_job;--", "\u{1b}[2J", "</script>\u{2028}", "e\u{301}é📮", "\\\"'%_?:n$1"],
             "nested": {"": {"__proto__": [null, true, [[[{}]]]]}},
         });
         let job = insert_both_ways(db, &NewJob::new("k", value.clone()).metadata(value.clone()));
         assert_eq!(job.args().unwrap(), value);
         assert_eq!(Value::Object(job.metadata().unwrap()), value);
-        let bits = |value: &Value| value["floats"].as_array().unwrap().iter().map(|n| n.as_f64().unwrap().to_bits()).collect::<Vec<_>>();
+        let bits = |value: &Value| {
+            let floats = value["floats"].as_array().unwrap().iter();
+            floats.map(|float| float.as_f64().unwrap().to_bits()).collect::<Vec<_>>()
+        };
         assert_eq!(bits(&job.args().unwrap()), bits(&value), "-0.0 equals 0.0, so the bits are compared too");
     }
 
@@ -105,7 +109,8 @@ on_every_database_and_place! {
 
     fn one_bad_job_in_ten_thousand_is_named_and_none_is_inserted(db: &Db) {
         for bad in [0, 7_777, 9_999] {
-            let jobs = (0..10_000).map(|n| NewJob::new("count", json!({"n": n})).priority(if n == bad { 9 } else { 1 }));
+            let priority = |n| if n == bad { 9 } else { 1 };
+            let jobs = (0..10_000).map(|n| NewJob::new("count", json!({"n": n})).priority(priority(n)));
             let error = db.on(|on| insert_many(on, jobs)).unwrap_err();
             assert!(error.is_invalid_input(), "{error}");
             assert!(error.to_string().contains(&format!("job {bad} of the batch: priority")), "{error}");

@@ -1,5 +1,5 @@
-//! Every verb takes whatever the application has: a client, a driver's transaction, a plain or a pooled connection. If a
-//! transaction is open there, it takes part in it; otherwise it commits by itself.
+//! Every verb takes whatever the application has: a client, a driver's transaction, a plain or a pooled connection. If
+//! a transaction is open there, it takes part in it; otherwise it commits by itself.
 //!
 //! What it leaves alone is in `settings`.
 
@@ -117,7 +117,8 @@ on_every_database! {
                 Err(Refusal::TooMany)
             });
             assert!(matches!(refused, Err(Refusal::TooMany)), "{refused:?}");
-            let panics = || in_transaction(db, &client, |on| -> Result<(), Refusal> { panic!("after job {}", insert(on)) });
+            let body = |on: drip::AnySession<'_>| -> Result<(), Refusal> { panic!("after job {}", insert(on)) };
+            let panics = || in_transaction(db, &client, body);
             let panicked = catch_unwind(AssertUnwindSafe(panics)).unwrap_err();
             assert!(panicked.downcast_ref::<String>().unwrap().starts_with("after job"));
             assert_eq!(db.jobs(), before + 1);

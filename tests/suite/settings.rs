@@ -17,9 +17,18 @@ on_every_database! {
     fn a_connection_is_as_it_was_before_and_its_settings_make_no_difference(db: &Db) {
         for setting in settings_of(db.dialect) {
             match db.dialect {
-                Dialect::Postgres => unchanged(db, setting, &mut db.postgres(), |conn, sql| conn.batch_execute(sql).unwrap(), postgres_settings),
-                Dialect::Mariadb => unchanged(db, setting, &mut db.mariadb(), |conn, sql| conn.query_drop(sql).unwrap(), mariadb_settings),
-                _ => unchanged(db, setting, &mut db.sqlite(), |conn, sql| conn.execute_batch(sql).unwrap(), sqlite_settings),
+                Dialect::Postgres => {
+                    let run = |client: &mut ::postgres::Client, sql: &str| client.batch_execute(sql).unwrap();
+                    unchanged(db, setting, &mut db.postgres(), run, postgres_settings);
+                }
+                Dialect::Mariadb => {
+                    let run = |conn: &mut mysql::Conn, sql: &str| conn.query_drop(sql).unwrap();
+                    unchanged(db, setting, &mut db.mariadb(), run, mariadb_settings);
+                }
+                _ => {
+                    let run = |conn: &mut rusqlite::Connection, sql: &str| conn.execute_batch(sql).unwrap();
+                    unchanged(db, setting, &mut db.sqlite(), run, sqlite_settings);
+                }
             }
         }
     }

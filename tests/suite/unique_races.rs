@@ -119,7 +119,8 @@ on_every_database! {
             }
             for on_duplicate in [OnDuplicate::Keep, OnDuplicate::Replace] {
                 let kind = format!("{n}{on_duplicate:?}");
-                let job = |v: i64| NewJob::new(kind.clone(), json!({"v": v})).unique(Unique::new().on_duplicate(on_duplicate));
+                let unique = || Unique::new().on_duplicate(on_duplicate);
+                let job = |v: i64| NewJob::new(kind.clone(), json!({"v": v})).unique(unique());
                 let mut holder = None;
                 let (inserted, _) = db.ended(End::Commit, |tx| {
                     for statement in *level {
@@ -164,7 +165,8 @@ on_every_database! {
             Dialect::Mariadb => {
                 let url = db.url.clone();
                 Client::from_connector(move || {
-                    let options = mysql::OptsBuilder::from_opts(mysql::Opts::from_url(&url.replace("mariadb", "mysql"))?);
+                    let options = mysql::Opts::from_url(&url.replace("mariadb", "mysql"))?;
+                    let options = mysql::OptsBuilder::from_opts(options);
                     mysql::Conn::new(options.init(vec!["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE"]))
                 })
                 .unwrap()

@@ -59,8 +59,8 @@ on_every_database_and_place! {
         for (n, (label, at_insert, moves)) in LIVES.iter().enumerate() {
             let job = || job(&n.to_string()).unique(unique());
             let first = moves(db, insert(db, at_insert(job())));
-            let frees = matches!(first.state, State::Scheduled | State::Retryable | State::Cancelled | State::Discarded);
-            if !frees {
+            use State::{Cancelled, Discarded, Retryable, Scheduled};
+            if !matches!(first.state, Scheduled | Retryable | Cancelled | Discarded) {
                 continue;
             }
             let holder = insert(db, job());
@@ -105,7 +105,8 @@ on_every_database_and_place! {
     }
 
     fn of_jobs_that_exclude_each_other_once_they_run_one_is_claimed_at_a_time(db: &Db) {
-        let job = |n: i64| NewJob::new("k", json!({"n": n})).queue("q").unique(Unique::new().by_states([State::Running]));
+        let unique = || Unique::new().by_states([State::Running]);
+        let job = |n: i64| NewJob::new("k", json!({"n": n})).queue("q").unique(unique());
         let waiting: Vec<i64> = (0..3).map(|n| insert(db, job(n)).id).collect();
         for id in waiting {
             let claimed = fetch(db, "q");

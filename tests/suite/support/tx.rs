@@ -77,7 +77,7 @@ impl Db {
         answer
     }
 
-    /// Runs `work` in a transaction of the application's own, ends that as said, and answers what the driver said to it.
+    /// Runs `work` in a transaction of the application's own, ends that as said, and answers what the driver said.
     pub fn ended<T>(&self, end: End, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> (T, Result<()>) {
         self.ended_by(|_| end, work)
     }
