@@ -45,6 +45,8 @@ struct Claimer {
     woken: bool,
     /// Whether there may be jobs in queues in which there were none.
     look_around: bool,
+    /// How many jobs a claim brought after the stop was asked for, and were given back.
+    came_late: usize,
 }
 
 /// A queue that the claimer serves.
@@ -66,7 +68,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
             claimer.feel_hungry();
         }
     }
-    if shared.stop.drains() { 0 } else { claimer.give_back(0) }
+    claimer.came_late + if shared.stop.drains() { 0 } else { claimer.give_back(0) }
 }
 
 impl Claimer {
@@ -89,6 +91,7 @@ impl Claimer {
             unknown: HashSet::new(),
             woken: true,
             look_around: false,
+            came_late: 0,
             shared: shared.clone(),
         }
     }
@@ -169,10 +172,14 @@ impl Claimer {
 
     fn dispatch(&mut self, jobs: Vec<Job>) {
         self.pace.start(&self.shared.budget);
-        for job in jobs {
-            let queue = self.queues.iter().position(|queue| queue.limit != usize::MAX && queue.name == job.queue);
-            self.shared.budget.take(queue);
-            self.order(Claimed { job: Arc::new(job), queue });
+        let place = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
+        let claimed: Vec<_> = jobs.into_iter().map(|job| Claimed { queue: place(&job), job: Arc::new(job) }).collect();
+        claimed.iter().for_each(|one| self.shared.budget.take(one.queue));
+        if self.shared.stop.is_requested() {
+            // However long the claim has taken: the threads may be gone.
+            self.came_late += self.give_these_back(claimed);
+        } else {
+            claimed.into_iter().for_each(|one| self.order(one));
         }
     }
 
@@ -288,6 +295,10 @@ impl Claimer {
         let mut unbegun = self.shared.take_unbegun();
         let claimed = unbegun.split_off(keep.min(unbegun.len()));
         unbegun.into_iter().for_each(|one| self.order(one));
+        self.give_these_back(claimed)
+    }
+
+    fn give_these_back(&mut self, claimed: Vec<Claimed>) -> usize {
         if claimed.is_empty() {
             return 0;
         }

@@ -155,11 +155,14 @@ impl Threads {
 
 fn report(shared: &Shared, given_back: usize, remains: Remains, began: Instant) -> Report {
     // What a settler has not taken up that is waiting for the database.
-    let letters = shared.finished.1.try_iter().filter_map(|letter| match letter {
+    let letters: Vec<Letter> = shared.finished.1.try_iter().collect();
+    let unread = letters.iter().filter_map(|letter| match letter {
         Letter::Finished(finished) => Some(finished.job.id),
         Letter::Last => None,
     });
-    let mut unsettled: Vec<i64> = shared.settling.ids().into_iter().chain(letters).collect();
+    let mut unsettled: Vec<i64> = shared.settling.ids().into_iter().chain(unread).collect();
+    // Put back: when the database answers, they are recorded all the same.
+    letters.into_iter().for_each(|letter| drop(shared.finished.0.try_send(letter)));
     // A handler that returned in the last moment is among those that were running a moment before.
     unsettled.retain(|id| !remains.still_running.contains(id) && !remains.abandoned.contains(id));
     unsettled.extend(shared.giving_back.ids().iter().chain(&remains.refused));

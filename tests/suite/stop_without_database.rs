@@ -49,7 +49,8 @@ on_every_server! {
             proxy.take_away();
             stage.let_go(PLACES);
             stage.hear_loss();
-            let report = stop(&stage.running);
+            let mut report = stop(&stage.running);
+            report.unsettled.sort_unstable();
             assert_eq!((&report.unsettled, &report.still_running), (&begun, &Vec::new()));
             assert_in_time_and_true(db, &report);
         }
