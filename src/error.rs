@@ -212,8 +212,10 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
+    /// As [`Display`](fmt::Display): this is what a `main` that answers an error shows, and the driver's own text may
+    /// hold the row.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("kind", &self.0.kind).field("source", &self.0.source).finish()
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -4,7 +4,7 @@
 //! it. Here it is decided who commits and who tries again: in a transaction that the caller opened, nobody but the
 //! caller.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use r2d2::{ManageConnection, PooledConnection};
@@ -16,6 +16,9 @@ use crate::{
 
 /// How often a transaction of our own is run before a transient error is given to the caller.
 const TRIES: u32 = 5;
+
+/// For how long. What has waited for a lock until it was given up will not come by trying once more.
+const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// Somewhere a verb can run: the first argument of every function of this crate.
 ///
@@ -153,10 +156,11 @@ pub(crate) fn own<T>(
 /// Not after a lost connection: whether a commit that was under way took effect is then unknown, and the caller's to
 /// find out.
 pub(crate) fn retry<T>(mut run: impl FnMut() -> Result<T>) -> Result<T> {
+    let began = Instant::now();
     let mut pause = Duration::from_millis(2);
     for _ in 1..TRIES {
         match run() {
-            Err(error) if error.is_transient() && !error.is_unavailable() => {
+            Err(error) if error.is_transient() && !error.is_unavailable() && began.elapsed() < RETRIED_FOR => {
                 std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
                 pause *= 4;
             }

@@ -264,6 +264,9 @@ impl From<postgres::Error> for Error {
 /// Turns the driver's error into ours.
 pub(crate) fn classify(error: postgres::Error) -> Error {
     let kind = match error.as_db_error() {
+        Some(refusal) if *refusal.code() == SqlState::UNDEFINED_TABLE && refusal.message().contains("\"drip_") => {
+            Some(Error::unsupported(super::NO_SCHEMA))
+        }
         Some(refusal) => classify_state(refusal.code(), refusal.constraint()),
         // No answer of the server's: the connection is gone, or never was.
         None if error.is_closed() || error.source().is_some_and(|cause| cause.is::<std::io::Error>()) => {

@@ -181,11 +181,14 @@ fn classify_code(failure: ffi::Error, message: Option<&str>) -> Option<Error> {
             "another connection has written since this transaction first read; begin transactions that write as IMMEDIATE",
         ));
     }
+    if message.is_some_and(|message| message.starts_with("no such table: drip_")) {
+        return Some(Error::unsupported(super::NO_SCHEMA));
+    }
     let unique = failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE;
     match failure.code {
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            Some(Error::transient("another connection holds the database's write lock"))
-        }
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some(Error::transient(
+            "another connection holds the database's write lock (if that is your own open transaction, pass it instead of the client)",
+        )),
         ErrorCode::CannotOpen => Some(Error::unavailable("the database file cannot be opened")),
         ErrorCode::ReadOnly => Some(Error::unavailable("the database file is read-only")),
         ErrorCode::DiskFull => Some(Error::unavailable("the disk is full, or the database may not grow further")),

@@ -171,14 +171,20 @@ fn of_outcome(outcome: Outcome) -> Verdict {
 }
 
 /// An error's text, and those of its sources: of a chain without end, its beginning.
+///
+/// The text alone may say nothing ("db error", says the PostgreSQL driver), so what its sources add follows it.
 fn described(error: &(dyn std::error::Error + 'static)) -> (String, String) {
-    let mut trace = String::new();
+    let (mut text, mut trace) = (error.to_string(), String::new());
     let mut source = error.source();
     while let Some(cause) = source.filter(|_| trace.len() < LONGEST_TRACE) {
-        trace.push_str(&format!("caused by: {cause}\n"));
+        let said = cause.to_string();
+        trace.push_str(&format!("caused by: {said}\n"));
+        if text.len() < LONGEST_TRACE && !text.contains(&said) {
+            text.push_str(&format!(": {said}"));
+        }
         source = cause.source();
     }
-    (error.to_string(), trace)
+    (text, trace)
 }
 
 /// Runs a handler inside a transaction which its job's settlement joins.

@@ -32,6 +32,7 @@ const GRACE: Duration = Duration::from_millis(270);
 
 /// A worker at work. Cheap to clone; when the last clone is dropped the worker is told to stop, and nobody waits for it.
 #[derive(Clone)]
+#[must_use = "dropping this stops the worker: keep it, and call `stop`"]
 pub struct Running(Arc<Inner>);
 
 struct Inner {

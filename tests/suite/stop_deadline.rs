@@ -103,7 +103,7 @@ on_every_database! {
         eventually("some are claimed and not begun", || watch.claimed() > QUICK + 1);
         let report = running.drain(Duration::from_secs(4));
         assert!(report.is_clean() && report.given_back == 0, "{report:?}");
-        assert!(arrivals.len() > 0);
+        assert!(!arrivals.is_empty());
         assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE state = 'running'"), 0);
     }
 
