@@ -130,7 +130,7 @@ pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict
     match answer {
         Answer::Answered(Ok(Outcome::CompleteWith(output))) => match checked(output) {
             Ok(output) => Verdict::Open(Ending::Complete { output: Some(output) }),
-            Err(problem) => Verdict::Open(failure(settings, job, format!("the answer {problem}"), String::new())),
+            Err(problem) => Verdict::Open(failure(settings, job, format!("output: {problem}"), String::new())),
         },
         Answer::Answered(Ok(outcome)) => of_outcome(outcome),
         Answer::Answered(Err(error)) => {

@@ -12,6 +12,7 @@ mod commit; // a job comes to be exactly if its transaction commits
 mod database_lost; // the database goes away, and the worker goes on when it is back
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
+mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod matrix; // every verb in every state: the move, nothing, or a refusal

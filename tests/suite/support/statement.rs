@@ -36,7 +36,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "ids" => ("json", Text("[8, 16, 24]")),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
-        "queues" => ("json", Text(r#"["q1", "q2"]"#)),
+        "queues" | "notified" => ("json", Text(r#"["q1", "q2"]"#)),
         "wanted" => ("json", Text(r#"[{"queue": "q1", "limit": 10}, {"queue": "q2", "limit": 10}]"#)),
         "id" | "priority" | "limit" | "max_attempts" => ("bigint", Int(4)),
         "version" => ("bigint", Int(999)),
