@@ -175,7 +175,8 @@ impl Claimer {
         let place = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
         let claimed: Vec<_> = jobs.into_iter().map(|job| Claimed { queue: place(&job), job: Arc::new(job) }).collect();
         claimed.iter().for_each(|one| self.shared.budget.take(one.queue));
-        if self.shared.stop.is_requested() {
+        let stop = &self.shared.stop;
+        if stop.is_requested() && (!stop.drains() || self.shared.runners.are_dismissed()) {
             // However long the claim has taken: the threads may be gone.
             self.came_late += self.give_these_back(claimed);
         } else {

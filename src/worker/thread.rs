@@ -63,6 +63,11 @@ impl Runners {
         started.runners.len()
     }
 
+    /// Whether they have been told to leave, or are about to be.
+    pub(super) fn are_dismissed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// All that may not have ended.
     pub(super) fn all(&self) -> Vec<Ended> {
         self.lock().runners.clone()
