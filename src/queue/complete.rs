@@ -1,6 +1,6 @@
 //! Completing many claims at once: the hot path, which reads nothing.
 
-use serde_json::Value as Json;
+use std::fmt::Write;
 
 use crate::{
     Job, Result, State,
@@ -50,7 +50,12 @@ fn without<'j>(
     Ok(others)
 }
 
-/// `[[id, claim_seq], …]`
+/// `[[id, claim_seq], …]`, written straight away: as a tree first it takes three times as long.
 fn claims<'j>(jobs: impl Iterator<Item = &'j Job>) -> String {
-    Json::from_iter(jobs.map(|job| Json::from_iter([job.id, job.claim_seq]))).to_string()
+    let mut text = String::from("[");
+    for job in jobs {
+        let comma = if text.len() > 1 { "," } else { "" };
+        let _ = write!(text, "{comma}[{},{}]", job.id, job.claim_seq); // into a string: cannot fail
+    }
+    text + "]"
 }

@@ -17,7 +17,7 @@ use super::{
     slot::{Occupant, Slot, Stuck},
 };
 use crate::{
-    Client, Error, Event, Job, RetryPolicy,
+    Client, Error, Event, Job, RetryPolicy, State,
     dialect::{OpenTransaction, Sql},
     duration::MAX_DURATION,
     event::JobEvent,
@@ -104,7 +104,7 @@ fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, took: Duration, occu
             // Only a worker that is over no longer receives; what was not recorded is run again.
             let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, ending, took)));
         }
-        Verdict::Settled(Some(settled)) => tell(&shared.client, event(&settled, took), false),
+        Verdict::Settled(Some(settled)) => tell(&shared.client, &settled, settled.state, took, false),
         Verdict::Settled(None) if !disowned => {
             // If it has, the fence refuses this.
             let ending = failure(&shared.settings, &job, UNSETTLED.to_owned(), String::new());
@@ -296,8 +296,8 @@ pub(super) fn timed_out(settings: &Settings, job: &Job, limit: Duration) -> Endi
 }
 
 /// Whether another job may have been waiting for the unique key that this one held while it ran.
-pub(super) fn has_freed_key(job: &Job) -> bool {
-    job.holds_key_in(crate::State::Running) && !job.holds_key_in(job.state)
+pub(super) fn has_freed_key(job: &Job, now: State) -> bool {
+    job.holds_key_in(State::Running) && !job.holds_key_in(now)
 }
 
 /// An event about an attempt that took so long.
@@ -306,16 +306,19 @@ pub(super) fn event(job: &Job, took: Duration) -> JobEvent {
     JobEvent { duration: Some(took), error, ..JobEvent::of(job) }
 }
 
-/// Says what has become of a job that is recorded.
-pub(super) fn tell(client: &Client, event: JobEvent, timed_out: bool) {
-    use crate::State::*;
-    client.events().tell(|| match event.state {
-        Completed => Event::Completed(event),
-        Cancelled => Event::Cancelled(event),
-        _ if timed_out => Event::TimedOut(event),
-        Discarded => Event::Discarded(event),
-        Scheduled => Event::Snoozed(event),
-        Available => Event::GivenBack(event),
-        _ => Event::Failed(event),
+/// Says what has become of a job that is recorded, and is in the state `now`. For nobody, nothing is copied.
+pub(super) fn tell(client: &Client, job: &Job, now: State, took: Duration, timed_out: bool) {
+    use State::*;
+    client.events().tell(|| {
+        let event = JobEvent { state: now, ..event(job, took) };
+        match now {
+            Completed => Event::Completed(event),
+            Cancelled => Event::Cancelled(event),
+            _ if timed_out => Event::TimedOut(event),
+            Discarded => Event::Discarded(event),
+            Scheduled => Event::Snoozed(event),
+            Available => Event::GivenBack(event),
+            _ => Event::Failed(event),
+        }
     });
 }

@@ -73,8 +73,7 @@ impl Worker {
         }
         committed?;
         if let Worked::Done(job) | Worked::Failed(job) = &worked {
-            let event = attempt::event(job, began.elapsed());
-            attempt::tell(&self.client, event, false);
+            attempt::tell(&self.client, job, job.state, began.elapsed(), false);
             // It may have inserted jobs.
             self.client.wake().wake_all();
         }

@@ -46,8 +46,9 @@ pub(super) struct Finished {
     pub(super) settled: bool,
 }
 
-/// What has become of each attempt of a batch, in its order.
-type Answers = Vec<Result<Job>>;
+/// What has become of each attempt of a batch, in its order: the job as it now stands; `None`, if it is completed and
+/// otherwise as it was claimed.
+type Answers = Vec<Result<Option<Job>>>;
 
 /// The ids of the jobs of which a thread is recording what becomes of them.
 #[derive(Default)]
@@ -165,7 +166,7 @@ fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finis
     unsettled
 }
 
-fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Job>> {
+fn settle_alone(shared: &Arc<Shared>, lifeline: &mut Lifeline, finished: &Finished) -> Result<Result<Option<Job>>> {
     let mut answers = write_patiently(shared, lifeline, std::slice::from_ref(finished))?;
     Ok(answers.pop().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))))
 }
@@ -187,8 +188,8 @@ fn write(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, batch: 
         let mut others = if others.is_empty() { Vec::new() } else { settle(sql, &others)? }.into_iter();
         let answer = |finished: &Finished| match finished.is_plain() {
             true if lost.binary_search(&finished.job.id).is_ok() => Err(Error::lost_claim(finished.job.id)),
-            true => Ok(completed(&finished.job)),
-            false => others.next().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))),
+            true => Ok(None),
+            false => others.next().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))).map(Some),
         };
         refused_outputs(batch.iter().map(answer).collect())
     })
@@ -205,10 +206,6 @@ fn refused_outputs(answers: Answers) -> Result<Answers> {
     }
 }
 
-fn completed(job: &Job) -> Job {
-    Job { state: State::Completed, ..job.clone() }
-}
-
 impl Finished {
     pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
         Finished { job, ending, took, timed_out: false, settled: false }
@@ -223,15 +220,19 @@ impl Finished {
     }
 }
 
-fn tell(shared: &Shared, finished: &Finished, answer: Result<Job>) {
-    if answer.as_ref().is_ok_and(attempt::has_freed_key) {
-        shared.client.wake().wake_all();
-    }
+fn tell(shared: &Shared, finished: &Finished, answer: Result<Option<Job>>) {
+    let client = &shared.client;
     match answer {
-        Ok(job) => attempt::tell(&shared.client, attempt::event(&job, finished.took), finished.timed_out),
+        Ok(moved) => {
+            let job = moved.as_ref().unwrap_or(&finished.job);
+            let now = moved.as_ref().map_or(State::Completed, |job| job.state);
+            if attempt::has_freed_key(job, now) {
+                client.wake().wake_all();
+            }
+            attempt::tell(client, job, now, finished.took, finished.timed_out);
+        }
         Err(_) if finished.settled => {}
-        Err(_) => shared
-            .client
+        Err(_) => client
             .events()
             .tell(|| Event::ClaimLost(JobEvent { duration: Some(finished.took), ..JobEvent::of(&finished.job) })),
     }
