@@ -27,6 +27,9 @@ pub(super) struct Budget {
     in_flight: AtomicUsize,
     by_queue: Vec<AtomicUsize>,
     finished: AtomicU64,
+    born: Instant,
+    /// When the last of what was in flight was finished, in nanoseconds of the budget's life.
+    ran_dry: AtomicU64,
     /// Rung when so few are left that the claimer wants to know.
     freed: (Sender<()>, Receiver<()>),
     /// How few that is. Ringing for each of a hundred thousand jobs a second would keep the claimer's thread busy with
@@ -40,6 +43,8 @@ impl Budget {
             in_flight: AtomicUsize::new(0),
             by_queue: (0..queues).map(|_| AtomicUsize::new(0)).collect(),
             finished: AtomicU64::new(0),
+            born: Instant::now(),
+            ran_dry: AtomicU64::new(0),
             freed: bounded(1),
             ring_below: AtomicUsize::new(usize::MAX),
         }
@@ -59,6 +64,9 @@ impl Budget {
         }
         let left = self.in_flight.fetch_sub(1, Ordering::SeqCst) - 1;
         self.finished.fetch_add(1, Ordering::Relaxed);
+        if left == 0 {
+            self.ran_dry.store(self.born.elapsed().as_nanos() as u64, Ordering::Release);
+        }
         // A queue with a limit of its own may be waited for at any level.
         if queue.is_some() || left <= self.ring_below.load(Ordering::SeqCst) {
             let _ = self.freed.0.try_send(());
@@ -80,6 +88,12 @@ impl Budget {
     fn finished(&self) -> u64 {
         self.finished.load(Ordering::Relaxed)
     }
+
+    /// Since when nothing is in flight.
+    fn idle_since(&self) -> Option<Instant> {
+        let ran_dry = self.born + Duration::from_nanos(self.ran_dry.load(Ordering::Acquire));
+        (self.in_flight() == 0).then_some(ran_dry)
+    }
 }
 
 /// How fast jobs are being finished, and so how many to claim ahead.
@@ -97,15 +111,16 @@ impl Pace {
         Pace { concurrency, rate: 0.0, ahead: 0, since: Instant::now(), finished: 0 }
     }
 
-    /// Jobs have been handed to the threads: from here on it is their pace that counts.
+    /// Jobs are being handed to the threads: from here on it is their pace that counts.
     pub(super) fn start(&mut self, budget: &Budget) {
+        self.look(budget);
         self.since = Instant::now();
         self.finished = budget.finished();
     }
 
     /// How many more may be claimed now; 0 while all threads are busy and enough is there for the next moment.
     pub(super) fn room(&mut self, budget: &Budget) -> usize {
-        self.measure(budget.finished(), self.since.elapsed());
+        self.look(budget);
         let enough = (self.concurrency + self.ahead / 2).min(self.concurrency + self.ahead - 1);
         // In one order with `free`, which sees either this or the level that is read below.
         budget.ring_below.store(enough, Ordering::SeqCst);
@@ -118,14 +133,25 @@ impl Pace {
         waiting.saturating_sub((self.rate * HOARDED.as_secs_f64()) as usize + self.concurrency)
     }
 
-    fn measure(&mut self, finished: u64, elapsed: Duration) {
-        // Shorter spans say more about the scheduler than about the jobs.
-        if elapsed < Duration::from_micros(200) {
-            return;
-        }
-        let sample = finished.saturating_sub(self.finished) as f64 / elapsed.as_secs_f64();
-        // A long span says all, a short one a little.
-        let weight = (elapsed.as_secs_f64() / SMOOTHING.as_secs_f64()).min(1.0);
+    /// Takes the pace since the last look: of the time until the threads ran out of jobs, for what they would have done
+    /// after that nobody knows.
+    fn look(&mut self, budget: &Budget) {
+        let finished = budget.finished();
+        let idle_since = budget.idle_since().filter(|&idle| idle > self.since && finished > self.finished);
+        let elapsed = idle_since.unwrap_or_else(Instant::now).saturating_duration_since(self.since);
+        self.measure(finished, elapsed, idle_since.is_some());
+    }
+
+    fn measure(&mut self, finished: u64, elapsed: Duration, ran_dry: bool) {
+        let weight = match ran_dry {
+            // However short: it is all that there was to do.
+            true => 0.5,
+            // Shorter spans say more about the scheduler than about the jobs.
+            false if elapsed < Duration::from_micros(200) => return,
+            // A long span says all, a short one a little.
+            false => (elapsed.as_secs_f64() / SMOOTHING.as_secs_f64()).min(1.0),
+        };
+        let sample = finished.saturating_sub(self.finished) as f64 / elapsed.as_secs_f64().max(1e-6);
         self.rate += (sample - self.rate) * weight;
         let wanted = (self.rate * HORIZON.as_secs_f64()) as usize;
         // Step by step, so that one lucky moment does not fetch thousands.
@@ -144,7 +170,7 @@ mod tests {
         for _ in 0..rounds {
             let finished = pace.finished + (jobs_a_second / 100.0) as u64;
             pace.since = Instant::now();
-            pace.measure(finished, Duration::from_millis(10));
+            pace.measure(finished, Duration::from_millis(10), false);
         }
         pace
     }
@@ -154,6 +180,19 @@ mod tests {
         assert_eq!(pace_after(0.0, 20).ahead, 0);
         assert!(pace_after(100.0, 20).ahead <= 3);
         assert!(pace_after(1_000_000.0, 20).ahead == MAX_AHEAD);
+    }
+
+    /// They are finished long before the next are claimed, which must not count as slowness.
+    #[test]
+    fn threads_that_wait_for_the_claimer_are_given_more() {
+        let (budget, mut pace) = (Budget::new(0), Pace::new(10));
+        for _ in 0..6 {
+            let room = pace.room(&budget);
+            pace.start(&budget);
+            (0..room).for_each(|_| budget.take(None));
+            (0..room).for_each(|_| budget.free(None));
+        }
+        assert_eq!(pace.room(&budget), MAX_AHEAD + 10);
     }
 
     #[test]
