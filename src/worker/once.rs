@@ -50,7 +50,8 @@ impl Worker {
     ///
     /// The row is locked, not marked: no other worker sees the job as running, and if the process dies the job is free
     /// at once, but nobody counts that. [`cancel_job`](crate::cancel_job) waits until the handler is done, and timeouts
-    /// do not apply. On SQLite the handler holds the one write lock.
+    /// do not apply. Nor may the handler settle its job through [`Context::client`](crate::Context::client): it would
+    /// wait for its own lock; in its transaction it may. On SQLite the handler holds the one write lock.
     ///
     /// # Errors
     /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. Nothing

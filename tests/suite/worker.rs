@@ -199,20 +199,24 @@ on_every_database! {
         let running = Worker::new(&db.client)
             .concurrency(THREADS)
             .poll_interval(Duration::from_millis(10))
+            .handle_kind("canary", done)
             .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
                 barrier.wait();
                 Ok(())
             })
             .start()
             .unwrap();
-        watch.until(|event| matches!(event, Event::Idle { .. }));
-        db.execute("ALTER TABLE drip_job RENAME TO elsewhere");
-        watch.until(|event| matches!(event, Event::DatabaseLost { .. }));
+        db.refuse("NEW.state = 'running'");
+        let refused = db.insert(job("canary")).id;
+        for _ in 0..2 {
+            // Each is told once it has been all right in between, which other statements are.
+            watch.until(|event| matches!(event, Event::DatabaseLost { error, .. } if error.contains("not so")));
+        }
         eventually("the worker says that it cannot claim", || !running.health().claiming);
-        db.execute("ALTER TABLE elsewhere RENAME TO drip_job");
-        watch.until(|event| matches!(event, Event::DatabaseBack { .. }));
+        db.allow();
+        watch.until_state(refused, State::Completed);
         insert_many(&db.client, (0..THREADS * 2).map(|_| job("work"))).unwrap();
-        watch.until_completed(THREADS * 2);
+        watch.until_completed(THREADS * 2 + 1);
         assert!(running.health().is_healthy());
     }
 

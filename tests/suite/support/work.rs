@@ -80,6 +80,32 @@ pub fn complete_in_own_transaction(context: &Context) {
 }
 
 impl Db {
+    /// The database refuses updates of jobs to which this condition on `OLD` and `NEW` applies, as a trigger of the
+    /// application's might; until [`allow`](Db::allow).
+    pub fn refuse(&self, condition: &str) {
+        self.execute(&match self.dialect {
+            Dialect::Postgres => format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
+                 CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW WHEN ({condition})
+                 EXECUTE PROCEDURE refuse()"
+            ),
+            Dialect::Mariadb => format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW
+                 IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not so'; END IF"
+            ),
+            _ => format!(
+                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job WHEN {condition}
+                 BEGIN SELECT RAISE(ABORT, 'not so'); END"
+            ),
+        });
+    }
+
+    /// Takes that back.
+    pub fn allow(&self) {
+        let on = if self.dialect == Dialect::Postgres { "ON drip_job" } else { "" };
+        self.execute(&format!("DROP TRIGGER refuse {on}"));
+    }
+
     /// A table for what handlers do, of which each row names its job.
     pub fn create_effects(&self) {
         self.execute("CREATE TABLE effect (job_id BIGINT NOT NULL)");
