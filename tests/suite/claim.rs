@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, thread, time::Duration};
 
-use drip::{Dialect, Job, NewJob, State, Unique, complete_job, fetch_jobs, insert_job, insert_many};
+use drip::{Dialect, Job, NewJob, State, Unique, complete_job, fetch_jobs, get_job, insert_job, insert_many};
 use serde_json::json;
 
 use crate::support::Db;
@@ -202,7 +202,8 @@ on_every_database! {
     fn a_job_cannot_be_claimed_before_its_transaction_commits(db: &Db) {
         let inserted = db.transaction(|tx| {
             let inserted = insert_job(tx.on(), job())?.into_job();
-            assert_eq!(db.jobs(), 0);
+            assert_eq!(get_job(tx.on(), inserted.id)?, Some(inserted.clone()));
+            assert_eq!(get_job(&db.client, inserted.id)?, None);
             // On SQLite a claim would wait for this transaction to end: it is the writer.
             if db.dialect != Dialect::Sqlite {
                 assert!(fetch_jobs(&db.client, "default", "worker", 10)?.is_empty());
@@ -214,22 +215,24 @@ on_every_database! {
     }
 
     fn no_plan_of_the_database_claims_more_than_the_limit(db: &Db) {
-        insert(db, 60);
-        let settings = ["hashjoin", "mergejoin", "nestloop", "material", "seqscan", "indexscan", "bitmapscan", "sort"];
-        for off in [0, 2, 4, 6] {
+        for off in [
+            "",
+            "hashjoin mergejoin",
+            "nestloop seqscan",
+            // What is left is to run a sub-select that locks rows once more for each outer row, which then locks others.
+            "hashjoin mergejoin hashagg sort material",
+        ] {
+            insert(db, 60);
             let claimed = db.transaction(|tx| {
-                // PostgreSQL may run a sub-select that locks rows once more for each outer row, and lock others then.
-                if db.dialect == Dialect::Postgres {
-                    tx.execute("SET LOCAL jit = off").unwrap();
-                    for setting in settings.iter().cycle().skip(off).take(4) {
-                        tx.execute(&format!("SET LOCAL enable_{setting} = off")).unwrap();
-                    }
+                // A planner that can be told what to leave out is PostgreSQL's alone.
+                for setting in off.split_whitespace().filter(|_| db.dialect == Dialect::Postgres) {
+                    tx.execute(&format!("SET LOCAL enable_{setting} = off; SET LOCAL jit = off")).unwrap();
                 }
                 fetch_jobs(tx.on(), "default", "worker", 7)
             });
-            assert_eq!(claimed.unwrap().len(), 7);
+            assert_eq!(claimed.unwrap().len(), 7, "{off}");
             assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE state = 'running'"), 7, "{off}");
-            db.execute("UPDATE drip_job SET state = 'available'");
+            db.execute("DELETE FROM drip_job");
         }
     }
 
