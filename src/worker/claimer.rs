@@ -238,13 +238,13 @@ impl Claimer {
 
     /// Makes due jobs available, and notes when the next ones will be.
     fn promote(&mut self) -> Result<()> {
-        let mut next = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
+        let mut next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
         while next.overdue {
             let promoted = self.lifeline.run(|connection, now| retry(|| promote_on(connection, now)))?;
             if promoted > 0 {
                 self.feel_hungry();
             }
-            next = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
+            next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
             if promoted < due::BATCH {
                 break;
             }
@@ -258,7 +258,7 @@ impl Claimer {
 
     /// Serves any queue in which there are jobs.
     fn find_queues(&mut self) -> Result<()> {
-        let names = self.lifeline.run(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;
+        let names = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;
         self.queues =
             names.into_iter().map(|name| Served { name, weight: 1, limit: usize::MAX, hungry: true }).collect();
         Ok(())
@@ -271,7 +271,7 @@ impl Claimer {
         self.look_for_unknown = Instant::now() + UNKNOWN_KINDS_INTERVAL;
         let queues: Vec<String> = self.queues.iter().map(|queue| queue.name.clone()).collect();
         let shared = self.shared.clone();
-        let found = self.lifeline.run(|connection, now| {
+        let found = self.lifeline.read(|connection, now| {
             own(connection, now, Mode::Read, &mut |sql| unknown_kinds(sql, &queues, &shared.kinds))
         })?;
         for (queue, kind) in found {

@@ -31,6 +31,19 @@ impl Lifeline {
         &mut self,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
+        let answer = self.read(work);
+        if answer.is_ok() {
+            self.is_back();
+        }
+        answer
+    }
+
+    /// As [`run`](Lifeline::run), for work that writes nothing: that it succeeds does not say that the database is back. It
+    /// may have become read-only, or somebody may hold SQLite's write lock.
+    pub(super) fn read<T>(
+        &mut self,
+        work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
+    ) -> Result<T> {
         let seen = self.shared.health.outages.so_far();
         if Outages::between(self.seen, seen) {
             // It is likely to be as dead as the one with which another thread has found out.
@@ -40,7 +53,7 @@ impl Lifeline {
         let now = self.shared.client.now();
         let answer = self.connection().and_then(|connection| work(connection, now));
         match &answer {
-            Ok(_) => self.is_back(),
+            Ok(_) => {}
             // Neither a deadlock nor a refusal says anything about the connection; everything else does.
             Err(error) if error.is_transient() && !error.is_unavailable() => {}
             Err(_) => self.connection = None,

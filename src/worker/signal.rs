@@ -85,7 +85,7 @@ impl Signals {
 
     fn watch_data_version(&mut self, shared: &Shared, lifeline: &mut Lifeline, until: Instant) -> bool {
         loop {
-            match lifeline.run(|connection, _| data_version(connection)) {
+            match lifeline.read(|connection, _| data_version(connection)) {
                 Ok(version) if self.data_version.replace(version) != Some(version) => return true,
                 Ok(_) => {}
                 // The claim that follows meets the same error, and deals with it.

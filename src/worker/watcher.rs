@@ -83,7 +83,7 @@ fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
         return;
     }
     // Without an answer all claims are taken to stand; the next round asks again.
-    let ended = lifeline.run(|connection, now| {
+    let ended = lifeline.read(|connection, now| {
         own(connection, now, Mode::Read, &mut |sql| complete::ended(sql, running.iter().map(|job| &**job)))
     });
     for id in ended.unwrap_or_default() {

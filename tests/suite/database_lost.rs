@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use drip::{Client, Dialect, NewJob, State, insert_job};
+use drip::{Client, Context, Dialect, Event, HandlerResult, NewJob, State, Worker, insert_job};
 use mysql::prelude::Queryable;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
-    Db, Place, Proxy,
+    Db, Ear, Place, Proxy,
     stage::{PLACES, Stage, insert},
 };
 
@@ -71,6 +71,18 @@ on_every_server! {
             assert_eq!(stage.losses(), (outage, outage));
         }
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn the_return_of_the_database_is_told_though_there_is_nothing_to_do(db: &Db) {
+        let client = outside(db);
+        let ear = Ear::of(&client);
+        let worker = Worker::new(&client).handle_kind("k", |_: &Context, _: Value| -> HandlerResult { Ok(()) });
+        let running = worker.any_queue().poll_interval(Duration::from_millis(50)).start().unwrap();
+        ear.hear("a look that finds nothing", |event| matches!(event, Event::Idle { .. }).then_some(()));
+        kill_connections(db);
+        ear.hear("the loss", |event| matches!(event, Event::DatabaseLost { .. }).then_some(()));
+        ear.hear("the return", |event| matches!(event, Event::DatabaseBack { .. }).then_some(()));
+        assert!(running.stop(Duration::from_secs(10)).is_clean());
     }
 
     fn what_ended_while_the_database_was_away_is_recorded_when_it_is_back(db: &Db) {

@@ -199,7 +199,8 @@ fn a_client_announces_what_it_inserts_after_its_connections_were_killed() {
         assert_eq!(listener.next(), "before");
         admin.batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'drip'").unwrap();
         assert!(insert("after").or_else(|_| insert("after")).is_ok());
-        assert_eq!(listener.next(), "after");
+        // The end of the connection may have hidden that the first one was sent; then it is sent again.
+        while listener.next() != "after" {}
     });
 }
 
@@ -258,9 +259,7 @@ fn kill_listener(admin: &mut postgres::Client) {
 #[test]
 fn a_listener_that_is_killed_comes_back_and_misses_nothing() {
     on_postgres(|db| {
-        // What a notification misses, the next poll finds.
-        let (_client, ear, running) = start(&db.url, Duration::from_secs(1));
-        ear.hear("notifications", listening);
+        let (_client, ear, running) = start_listening(db);
         let mut client = db.postgres();
         for _ in 0..3 {
             kill_listener(&mut client);

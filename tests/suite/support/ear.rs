@@ -27,9 +27,8 @@ impl Ear {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let Some(event) = self.subscription.next_within(left) else {
-                panic!("not heard: {what}; but {:#?}", self.heard.borrow());
-            };
+            let next = if left.is_zero() { None } else { self.subscription.next_within(left) };
+            let Some(event) = next else { panic!("not heard: {what}; but {}", self.recollect()) };
             let picked = pick(&event);
             self.heard.borrow_mut().push(event);
             if let Some(picked) = picked {
@@ -43,7 +42,7 @@ impl Ear {
         let until = Instant::now() + PATIENCE;
         while let Some(event) = self.subscription.next_within(of) {
             self.heard.borrow_mut().push(event);
-            assert!(Instant::now() < until, "no silence; but {:#?}", self.heard.borrow());
+            assert!(Instant::now() < until, "no silence; but {}", self.recollect());
         }
     }
 
@@ -55,21 +54,31 @@ impl Ear {
         });
     }
 
-    /// Waits until this job is completed.
+    /// Waits until this job is completed, if it is not already.
     pub fn hear_completion(&self, id: i64) {
         self.hear_completions(&[id]);
     }
 
-    /// Waits until all of these jobs are completed, in whatever order.
+    /// Waits until all of these jobs are completed, in whatever order; some may have been heard while waiting for
+    /// something else.
     pub fn hear_completions(&self, ids: &[i64]) {
         let mut left = ids.to_vec();
-        let mut heard = |event: &Event| {
+        let mut all_completed = |event: &Event| {
             if let Event::Completed(job) = event {
                 left.retain(|id| *id != job.id);
             }
             left.is_empty().then_some(())
         };
-        self.hear(&format!("the completion of jobs {ids:?}"), &mut heard);
+        let already = self.heard.borrow().iter().any(|event| all_completed(event).is_some());
+        if !already {
+            self.hear(&format!("the completion of jobs {ids:?}"), all_completed);
+        }
+    }
+
+    /// What has been heard of late.
+    fn recollect(&self) -> String {
+        let heard = self.heard.borrow();
+        format!("{} events, of which the last {:#?}", heard.len(), &heard[heard.len().saturating_sub(40)..])
     }
 
     /// How many such events have been told so far.
