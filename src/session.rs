@@ -17,7 +17,7 @@ use crate::{
 /// How often a transaction of our own is run before a transient error is given to the caller.
 const TRIES: u32 = 5;
 
-/// For how long a verb does. What has waited for a lock until it was given up will hardly come by trying once more.
+/// For how long that goes on. What has waited for a lock until it was given up will hardly come by trying once more.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 /// Somewhere a verb can run: the first argument of every function of this crate.
@@ -102,7 +102,7 @@ impl<'a> AnySession<'a> {
         match self.place {
             Place::Client(client) => {
                 let now = now.or(client.now());
-                retry_for(RETRIED_FOR, || own(&mut *client.checkout()?, now, mode, &mut work))
+                retry(|| own(&mut *client.checkout()?, now, mode, &mut work))
             }
             Place::Connection(mut connection) => match connection.in_transaction()? {
                 true => {
@@ -155,17 +155,12 @@ pub(crate) fn own<T>(
 ///
 /// Not after a lost connection: whether a commit that was under way took effect is then unknown, and the caller's to
 /// find out.
-pub(crate) fn retry<T>(run: impl FnMut() -> Result<T>) -> Result<T> {
-    retry_for(Duration::MAX, run)
-}
-
-/// As [`retry`], for whoever does not want to wait that long.
-fn retry_for<T>(limit: Duration, mut run: impl FnMut() -> Result<T>) -> Result<T> {
+pub(crate) fn retry<T>(mut run: impl FnMut() -> Result<T>) -> Result<T> {
     let began = Instant::now();
     let mut pause = Duration::from_millis(2);
     for _ in 1..TRIES {
         match run() {
-            Err(error) if error.is_transient() && !error.is_unavailable() && began.elapsed() < limit => {
+            Err(error) if error.is_transient() && !error.is_unavailable() && began.elapsed() < RETRIED_FOR => {
                 std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
                 pause *= 4;
             }

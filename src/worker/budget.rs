@@ -136,10 +136,14 @@ impl Pace {
     /// Takes the pace since the last look: of the time until the threads ran out of jobs, for what they would have done
     /// after that nobody knows.
     fn look(&mut self, budget: &Budget) {
-        let finished = budget.finished();
-        let idle_since = budget.idle_since().filter(|&idle| idle > self.since && finished > self.finished);
-        let elapsed = idle_since.unwrap_or_else(Instant::now).saturating_duration_since(self.since);
-        self.measure(finished, elapsed, idle_since.is_some());
+        let (finished, idle_since) = (budget.finished(), budget.idle_since());
+        if idle_since.is_some() && finished == self.finished {
+            self.since = Instant::now();
+            return;
+        }
+        let ran_dry = idle_since.filter(|&idle| idle > self.since);
+        let elapsed = ran_dry.unwrap_or_else(Instant::now).saturating_duration_since(self.since);
+        self.measure(finished, elapsed, ran_dry.is_some());
     }
 
     fn measure(&mut self, finished: u64, elapsed: Duration, ran_dry: bool) {
@@ -193,6 +197,15 @@ mod tests {
             (0..room).for_each(|_| budget.free(None));
         }
         assert_eq!(pace.room(&budget), MAX_AHEAD + 10);
+    }
+
+    #[test]
+    fn time_without_jobs_says_nothing_of_their_pace() {
+        let (budget, mut pace) = (Budget::new(0), pace_after(1000.0, 20));
+        pace.finished = 0;
+        pace.since = Instant::now() - Duration::from_secs(1);
+        pace.start(&budget);
+        assert!(pace.ahead > 10 && pace.since.elapsed() < Duration::from_secs(1));
     }
 
     #[test]

@@ -42,21 +42,46 @@ pub(super) struct Signs {
 /// Each thread has a connection of its own and finds out by itself. The number under which its work began says whether
 /// that is news.
 #[derive(Default)]
-pub(super) struct Outages(AtomicU64);
+pub(super) struct Outages {
+    count: AtomicU64,
+    /// Whether it was writing that failed in this one: then reading does not say that it is over. The database may have
+    /// become read-only, or somebody may hold SQLite's write lock.
+    of_writing: AtomicBool,
+}
+
+/// What a piece of work does with the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
 
 impl Outages {
     pub(super) fn so_far(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.count.load(Ordering::Acquire)
     }
 
     /// Work that began under `seen` has found the database gone; whether that is news.
-    pub(super) fn lost(&self, seen: u64) -> bool {
-        !is_away(seen) && self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    pub(super) fn lost(&self, seen: u64, access: Access) -> bool {
+        let news = !is_away(seen) && self.step(seen);
+        if news || access == Access::Write {
+            self.of_writing.store(access == Access::Write, Ordering::Release);
+        }
+        news
     }
 
     /// Work that began under `seen` has found the database there; whether that is news.
-    pub(super) fn back(&self, seen: u64) -> bool {
-        is_away(seen) && self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    pub(super) fn back(&self, seen: u64, access: Access) -> bool {
+        let proves = access == Access::Write || !self.of_writing.load(Ordering::Acquire);
+        is_away(seen) && proves && self.step(seen)
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        is_away(self.so_far())
+    }
+
+    fn step(&self, seen: u64) -> bool {
+        self.count.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Whether the database went away between the one and the other.
@@ -100,20 +125,30 @@ impl Signs {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Access::*, *};
 
     #[test]
     fn an_outage_is_news_once_and_so_is_its_end() {
         let outages = Outages::default();
         let (claimer, settler) = (outages.so_far(), outages.so_far());
-        assert!(!outages.back(claimer), "it was never away");
-        assert!(outages.lost(claimer) && !outages.lost(settler));
+        assert!(!outages.back(claimer, Write), "it was never away");
+        assert!(outages.lost(claimer, Write) && !outages.lost(settler, Write));
         let (claimer, later) = (outages.so_far(), outages.so_far());
-        assert!(!outages.lost(claimer), "it is known to be away");
-        assert!(!outages.back(settler), "that work began before it went");
-        assert!(outages.back(claimer) && !outages.back(later));
-        assert!(!outages.lost(later), "that work failed before it came back");
-        assert!(outages.lost(outages.so_far()), "another outage");
+        assert!(!outages.lost(claimer, Write), "it is known to be away");
+        assert!(!outages.back(settler, Write), "that work began before it went");
+        assert!(outages.back(claimer, Write) && !outages.back(later, Write));
+        assert!(!outages.lost(later, Write), "that work failed before it came back");
+        assert!(outages.lost(outages.so_far(), Write), "another outage");
+    }
+
+    #[test]
+    fn reading_ends_an_outage_of_reading_only() {
+        let outages = Outages::default();
+        assert!(outages.lost(outages.so_far(), Read));
+        assert!(outages.back(outages.so_far(), Read));
+        assert!(outages.lost(outages.so_far(), Read) && !outages.lost(outages.so_far(), Write));
+        assert!(!outages.back(outages.so_far(), Read));
+        assert!(outages.back(outages.so_far(), Write));
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Shared, health::Outages};
+use super::{
+    Shared,
+    health::{Access, Outages},
+};
 use crate::{Event, Result, dialect::Connection};
 
 /// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`], each with a jitter of half.
@@ -17,13 +20,15 @@ pub(super) struct Lifeline {
     connection: Option<Box<dyn Connection>>,
     /// The worker's outages when the latest work began.
     seen: u64,
+    /// What that was.
+    access: Access,
     pause: Duration,
 }
 
 impl Lifeline {
     pub(super) fn new(shared: &Arc<Shared>) -> Lifeline {
         let seen = shared.health.outages.so_far();
-        Lifeline { shared: shared.clone(), connection: None, seen, pause: FIRST_PAUSE }
+        Lifeline { shared: shared.clone(), connection: None, seen, access: Access::Read, pause: FIRST_PAUSE }
     }
 
     /// Runs `work` on the connection, which is opened if there is none. After an error of the connection's it is closed.
@@ -31,17 +36,20 @@ impl Lifeline {
         &mut self,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
-        let answer = self.read(work);
-        if answer.is_ok() {
-            self.is_back();
-        }
-        answer
+        self.access(Access::Write, work)
     }
 
-    /// As [`run`](Lifeline::run), for work that writes nothing: that it succeeds does not say that the database is back. It
-    /// may have become read-only, or somebody may hold SQLite's write lock.
+    /// As [`run`](Lifeline::run), for work that writes nothing.
     pub(super) fn read<T>(
         &mut self,
+        work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
+    ) -> Result<T> {
+        self.access(Access::Read, work)
+    }
+
+    fn access<T>(
+        &mut self,
+        access: Access,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
         let seen = self.shared.health.outages.so_far();
@@ -49,11 +57,11 @@ impl Lifeline {
             // It is likely to be as dead as the one with which another thread has found out.
             self.connection = None;
         }
-        self.seen = seen;
+        (self.seen, self.access) = (seen, access);
         let now = self.shared.client.now();
         let answer = self.connection().and_then(|connection| work(connection, now));
         match &answer {
-            Ok(_) => {}
+            Ok(_) => self.has_answered(),
             // Neither a deadlock nor a refusal says anything about the connection; everything else does.
             Err(error) if error.is_transient() && !error.is_unavailable() => {}
             Err(_) => self.connection = None,
@@ -72,7 +80,7 @@ impl Lifeline {
     /// worker stops.
     pub(super) fn lost(&mut self, error: &crate::Error) {
         let shared = &self.shared;
-        if shared.health.outages.lost(self.seen) {
+        if shared.health.outages.lost(self.seen, self.access) {
             shared
                 .client
                 .events()
@@ -87,11 +95,13 @@ impl Lifeline {
         }
     }
 
-    fn is_back(&mut self) {
-        self.pause = FIRST_PAUSE;
-        let shared = &self.shared;
-        if shared.health.outages.back(self.seen) {
+    fn has_answered(&mut self) {
+        let (shared, outages) = (&self.shared, &self.shared.health.outages);
+        if outages.back(self.seen, self.access) {
             shared.client.events().tell(|| Event::DatabaseBack { worker: shared.id.to_string() });
+        }
+        if !outages.is_away() {
+            self.pause = FIRST_PAUSE;
         }
     }
 }
