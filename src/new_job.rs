@@ -199,6 +199,11 @@ impl NewJob {
         self
     }
 
+    /// Whether it is available from the beginning, for ever, and beside any other.
+    pub(crate) fn is_available_at_once(&self) -> bool {
+        self.due == Due::Now && self.ttl.is_none() && self.unique.is_none() && !self.pending
+    }
+
     /// Checks everything that can be checked without a database.
     pub(crate) fn check(mut self) -> Result<Checked> {
         name::check("kind", &self.kind)?;

@@ -17,6 +17,7 @@ use crate::{
     new_job::{Checked, Due, NewJob},
 };
 
+static INSERT_AVAILABLE: Statement = statement!("insert_available");
 static INSERT_JOB: Statement = statement!("insert_job");
 static INSERT_JOBS: Statement = statement!("insert_jobs");
 
@@ -133,6 +134,9 @@ fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>)
 fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
     let unique_key = unique_key(sql, checked)?;
     let Some(key) = &unique_key else {
+        if checked.job.is_available_at_once() {
+            return insert_available(sql, checked).map(Inserted::New);
+        }
         return match try_insert(sql, checked, None)? {
             Some(job) => Ok(Inserted::New(job)),
             None => Err(Error::corrupt("a job without a unique key was not inserted")),
@@ -217,36 +221,55 @@ fn prove_open_for_insert(sql: &mut Sql<'_>) -> Result<()> {
     }
 }
 
+/// Inserts a job of which everything but its id and the time is known.
+fn insert_available(sql: &mut Sql<'_>, checked: &Checked) -> Result<Job> {
+    prove_open_for_insert(sql)?;
+    let mut params = columns(checked).to_vec();
+    params.extend([
+        ("notify", Value::Bool(sql.notifies() && checked.job.notify)),
+        ("callers", Value::Bool(sql.is_callers())),
+        sql.now_param(),
+    ]);
+    let row = sql.row(&INSERT_AVAILABLE, &params)?.ok_or_else(|| Error::corrupt("a job was not inserted"))?;
+    Ok(Placed::read_available(row)?.job(checked, None))
+}
+
+/// What every insert of a single job writes.
+fn columns(checked: &Checked) -> [(&'static str, Value<'_>); 9] {
+    let job = &checked.job;
+    [
+        ("queue", Value::Text(Some(&job.queue))),
+        ("kind", Value::Text(Some(&job.kind))),
+        ("priority", Value::Int(Some(job.priority.into()))),
+        ("args", Value::Json(Some(&checked.args))),
+        ("metadata", Value::Json(Some(&checked.metadata))),
+        ("tags", Value::Json(Some(&checked.tags))),
+        ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
+        ("timeout_ms", Value::Int(job.timeout.map(millis))),
+        ("ephemeral", Value::Bool(job.ephemeral)),
+    ]
+}
+
 /// Inserts, unless the key is held.
 fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Job>> {
     prove_open_for_insert(sql)?;
     let job = &checked.job;
     let times = Times::of(sql, job);
     let unique_states = unique_key.and(job.unique.as_ref()).map(|unique| unique.states().into());
-    let row = sql.row(
-        &INSERT_JOB,
-        &[
-            ("queue", Value::Text(Some(&job.queue))),
-            ("kind", Value::Text(Some(&job.kind))),
-            ("priority", Value::Int(Some(job.priority.into()))),
-            ("args", Value::Json(Some(&checked.args))),
-            ("metadata", Value::Json(Some(&checked.metadata))),
-            ("tags", Value::Json(Some(&checked.tags))),
-            ("max_attempts", Value::Int(Some(job.max_attempts.into()))),
-            ("scheduled_at", Value::Time(times.scheduled_at)),
-            ("delay_us", Value::Int(times.delay_us)),
-            ("expires_at", Value::Time(times.expires_at)),
-            ("ttl_us", Value::Int(job.ttl.map(micros))),
-            ("timeout_ms", Value::Int(job.timeout.map(millis))),
-            ("ephemeral", Value::Bool(job.ephemeral)),
-            ("pending", Value::Bool(job.pending)),
-            ("unique_key", Value::Bytes(unique_key)),
-            ("unique_states", Value::Int(unique_states)),
-            ("notify", Value::Bool(sql.notifies() && job.notify)),
-            ("callers", Value::Bool(sql.is_callers())),
-            sql.now_param(),
-        ],
-    );
+    let mut params = columns(checked).to_vec();
+    params.extend([
+        ("scheduled_at", Value::Time(times.scheduled_at)),
+        ("delay_us", Value::Int(times.delay_us)),
+        ("expires_at", Value::Time(times.expires_at)),
+        ("ttl_us", Value::Int(job.ttl.map(micros))),
+        ("pending", Value::Bool(job.pending)),
+        ("unique_key", Value::Bytes(unique_key)),
+        ("unique_states", Value::Int(unique_states)),
+        ("notify", Value::Bool(sql.notifies() && job.notify)),
+        ("callers", Value::Bool(sql.is_callers())),
+        sql.now_param(),
+    ]);
+    let row = sql.row(&INSERT_JOB, &params);
     match row {
         Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
         Ok(None) => Ok(None),

@@ -79,6 +79,12 @@ impl Placed {
         })
     }
 
+    /// As [`read`](Placed::read), of a job that is available at once and for ever.
+    pub(super) fn read_available(mut row: Row) -> Result<Placed> {
+        let (id, created_at) = (row.int()?, row.time()?);
+        Ok(Placed { id, state: State::Available, scheduled_at: created_at, created_at, expires_at: None })
+    }
+
     /// The job as it now stands: what was sent need not be sent back.
     pub(super) fn job(self, checked: &Checked, unique_key: Option<&[u8]>) -> Job {
         let new = &checked.job;
