@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     Claimed, Shared,
-    builder::Settings,
     cancel::CancelReason,
     context::Context,
+    finished::{Finished, Letter},
     handler::{Failed, Run},
     outcome::Outcome,
     panic::{Panicked, catch, discard},
-    settler::{Finished, Letter},
+    settings::Settings,
     slot::{Occupant, Slot, Stuck},
 };
 use crate::{

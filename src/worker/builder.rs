@@ -1,25 +1,24 @@
 //! A worker before it is started: what it serves, what it runs, and how.
 
-use std::{borrow::Cow, collections::HashMap, collections::HashSet, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crossbeam_channel::bounded;
 
 use super::{
     Shared,
     budget::{Budget, MAX_AHEAD},
-    handler::{Handler, Handlers, Run, sealed},
+    finished::MAILBOX,
+    handler::{Handler, Run, sealed},
     health::Signs,
+    in_hand::InHand,
     queues::Queue,
     running::Running,
-    settler::{InHand, MAILBOX},
+    settings::Settings,
     slot::Slots,
     stop::Stop,
     thread::Runners,
 };
-use crate::{Client, Dialect, Error, Job, JobArgs, Result, RetryPolicy, name, new_job::check_span};
-
-/// The most threads of one worker, replacements not counted.
-const MAX_CONCURRENCY: usize = 10_000;
+use crate::{Client, Error, JobArgs, Result, RetryPolicy, name};
 
 /// A worker: handlers for kinds of jobs, and the queues that it takes them from.
 ///
@@ -68,38 +67,10 @@ struct Problem {
     text: String,
 }
 
-/// What is set before the start and then stays.
-#[derive(Clone, Default)]
-pub(super) struct Settings {
-    pub(super) handlers: Handlers,
-    pub(super) queues: Vec<Queue>,
-    pub(super) any_queue: bool,
-    pub(super) strict: bool,
-    pub(super) concurrency: usize,
-    pub(super) poll_interval: Duration,
-    pub(super) stuck_after: Duration,
-    pub(super) max_replacements: usize,
-    retry: RetryPolicy,
-    retry_by_kind: HashMap<String, RetryPolicy>,
-    timeout: Option<Duration>,
-    timeout_by_kind: HashMap<String, Duration>,
-}
-
 impl Worker {
     /// A worker of this client's database, which serves the queue `default` with 10 threads and has no handlers yet.
     pub fn new(client: &Client) -> Self {
-        Worker {
-            client: client.clone(),
-            settings: Settings {
-                concurrency: 10,
-                poll_interval: Duration::from_secs(1),
-                stuck_after: Duration::from_secs(5),
-                max_replacements: usize::MAX,
-                ..Settings::default()
-            },
-            label: "drip".into(),
-            problem: None,
-        }
+        Worker { client: client.clone(), settings: Settings::default(), label: "drip".into(), problem: None }
     }
 
     /// Runs jobs of the payload's kind with this handler, plain or transactional; see [`Handler`].
@@ -247,85 +218,7 @@ impl Worker {
         if let Some(problem) = &self.problem {
             return Err(Error::invalid(problem.field, problem.text.clone()));
         }
-        let settings = &self.settings;
         name::check("label", &self.label)?;
-        if !(1..=MAX_CONCURRENCY).contains(&settings.concurrency) {
-            let problem = format!("is {}; from 1 to {MAX_CONCURRENCY} threads", settings.concurrency);
-            return Err(Error::invalid("concurrency", problem));
-        }
-        let poll_range = Duration::from_millis(1)..=Duration::from_secs(3600);
-        if !poll_range.contains(&settings.poll_interval) {
-            let problem = format!("is {:?}; from 1 ms to 1 h", settings.poll_interval);
-            return Err(Error::invalid("poll_interval", problem));
-        }
-        check_span("timeout", settings.timeout, Duration::from_millis(1))?;
-        for timeout in settings.timeout_by_kind.values() {
-            check_span("timeout_for", Some(*timeout), Duration::from_millis(1))?;
-        }
-        check_queues(settings)?;
-        check_handlers(settings, self.client.dialect())
-    }
-}
-
-fn check_queues(settings: &Settings) -> Result<()> {
-    let mut names = HashSet::new();
-    for queue in &settings.queues {
-        name::check("queue", &queue.name)?;
-        if !names.insert(&queue.name) {
-            return Err(Error::invalid("queue", format!("{:?} is named twice", queue.name)));
-        }
-        if queue.limit == Some(0) {
-            return Err(Error::invalid("limit", format!("of the queue {:?} is 0; at least 1", queue.name)));
-        }
-        if !(1..=1000).contains(&queue.weight) {
-            let problem = format!("of the queue {:?} is {}; from 1 to 1000", queue.name, queue.weight);
-            return Err(Error::invalid("weight", problem));
-        }
-    }
-    if settings.any_queue && !names.is_empty() {
-        return Err(Error::invalid("queue", "a worker of any queue names none"));
-    }
-    Ok(())
-}
-
-fn check_handlers(settings: &Settings, dialect: Dialect) -> Result<()> {
-    if settings.handlers.is_empty() {
-        return Err(Error::invalid("handler", "there is none: the worker would run nothing"));
-    }
-    for (kind, run) in &settings.handlers {
-        name::check("kind", kind)?;
-        match run {
-            Run::Transactional(driver, _) if *driver != dialect => {
-                let problem =
-                    format!("of {kind:?} wants a {} transaction, the client is of {}", driver.name(), dialect.name());
-                return Err(Error::invalid("handler", problem));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-impl Settings {
-    /// How long an attempt at this job may take.
-    pub(super) fn timeout(&self, job: &Job) -> Option<Duration> {
-        job.timeout.or_else(|| self.timeout_by_kind.get(&job.kind).copied()).or(self.timeout)
-    }
-
-    /// The kinds that it handles, as a JSON array.
-    pub(super) fn kinds(&self) -> String {
-        serde_json::Value::from_iter(self.handlers.keys().cloned()).to_string()
-    }
-
-    /// The names of the queues that it serves.
-    pub(super) fn queue_names(&self) -> Vec<String> {
-        match self.queues.is_empty() {
-            true => vec!["default".to_owned()],
-            false => self.queues.iter().map(|queue| queue.name.to_string()).collect(),
-        }
-    }
-
-    pub(super) fn retry(&self, kind: &str) -> &RetryPolicy {
-        self.retry_by_kind.get(kind).unwrap_or(&self.retry)
+        self.settings.check(self.client.dialect())
     }
 }

@@ -14,8 +14,10 @@ mod builder;
 mod cancel;
 mod claimer;
 mod context;
+mod finished;
 mod handler;
 mod health;
+mod in_hand;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
@@ -25,6 +27,7 @@ mod panic;
 mod queues;
 mod remains;
 mod running;
+mod settings;
 mod settler;
 mod signal;
 mod slot;
@@ -52,7 +55,7 @@ use crate::{Client, Job};
 /// What the threads of one started worker share.
 struct Shared {
     client: Client,
-    settings: builder::Settings,
+    settings: settings::Settings,
     id: Arc<str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
@@ -60,9 +63,9 @@ struct Shared {
     slots: slot::Slots,
     stop: stop::Stop,
     orders: (Sender<Order>, Receiver<Order>),
-    finished: (Sender<settler::Letter>, Receiver<settler::Letter>),
-    settling: settler::InHand,
-    giving_back: settler::InHand,
+    finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
+    settling: in_hand::InHand,
+    giving_back: in_hand::InHand,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,

@@ -8,10 +8,10 @@ use std::{sync::Arc, time::Instant};
 use super::{
     Worker,
     attempt::{self, Answer, Verdict, settle_claim, settled_by_handler, verdict},
-    builder::Settings,
     context::Context,
     handler::Run,
     panic::catch,
+    settings::Settings,
 };
 use crate::{
     Job, Result,

@@ -4,14 +4,18 @@
 //! When it is idle it writes at once; while it writes, the next batch gathers. There is no timer in between.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use crossbeam_channel::select;
 use jiff::Timestamp;
 
-use super::{Shared, attempt, lifeline::Lifeline};
+use super::{
+    Shared, attempt,
+    finished::{Finished, Letter},
+    lifeline::Lifeline,
+};
 use crate::{
     Error, Event, Job, Result, RetryPolicy, State,
     dialect::Connection,
@@ -26,58 +30,9 @@ use crate::{
 /// The most that one transaction settles.
 const MAX_BATCH: usize = 2000;
 
-/// How many letters may wait; beyond that, threads wait with their next job until the database has caught up.
-pub(super) const MAILBOX: usize = 8192;
-
-/// What the settler is sent.
-pub(super) enum Letter {
-    Finished(Finished),
-    /// Nothing more will come.
-    Last,
-}
-
-/// An attempt that has ended and is to be recorded.
-pub(super) struct Finished {
-    pub(super) job: Arc<Job>,
-    pub(super) ending: Ending,
-    pub(super) took: Duration,
-    pub(super) timed_out: bool,
-    /// The handler says that it has settled the job: this should be refused, and nobody be told.
-    pub(super) settled: bool,
-}
-
 /// What has become of each attempt of a batch, in its order: the job as it now stands; `None`, if it is completed and
 /// otherwise as it was claimed.
 type Answers = Vec<Result<Option<Job>>>;
-
-/// The ids of the jobs of which a thread is recording what becomes of them.
-#[derive(Default)]
-pub(super) struct InHand(Mutex<Vec<i64>>);
-
-impl InHand {
-    pub(super) fn ids(&self) -> Vec<i64> {
-        self.lock().clone()
-    }
-
-    /// Takes up jobs; answers how many there were before.
-    pub(super) fn take_up(&self, ids: impl Iterator<Item = i64>) -> usize {
-        let mut all = self.lock();
-        let before = all.len();
-        all.extend(ids);
-        before
-    }
-
-    /// What was taken up since is done with, but for these.
-    pub(super) fn put_down(&self, before: usize, unrecorded: &[i64]) {
-        let mut all = self.lock();
-        all.truncate(before);
-        all.extend(unrecorded);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<i64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Runs until the last letter.
 pub(super) fn run(shared: &Arc<Shared>) {
@@ -203,20 +158,6 @@ fn refused_outputs(answers: Answers) -> Result<Answers> {
             _ => Err(Error::corrupt("an answer has vanished")),
         },
         None => Ok(answers),
-    }
-}
-
-impl Finished {
-    pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
-        Finished { job, ending, took, timed_out: false, settled: false }
-    }
-
-    fn is_plain(&self) -> bool {
-        matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
-    }
-
-    fn settlement(&self) -> Settlement {
-        Settlement { target: (&*self.job).into(), ending: self.ending.clone() }
     }
 }
 

@@ -10,8 +10,8 @@ use crossbeam_channel::select;
 use super::{
     Shared, attempt,
     cancel::CancelReason,
+    finished::{Finished, Letter},
     lifeline::Lifeline,
-    settler::{Finished, Letter},
     slot::{Occupant, Stuck},
 };
 use crate::{

@@ -1,0 +1,45 @@
+//! An attempt that has ended, on its way to be recorded.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Job,
+    queue::{
+        complete,
+        settle::{Ending, Settlement},
+    },
+};
+
+/// How many letters may wait; beyond that, threads wait with their next job until the database has caught up.
+pub(super) const MAILBOX: usize = 8192;
+
+/// What the settler is sent.
+pub(super) enum Letter {
+    Finished(Finished),
+    /// Nothing more will come.
+    Last,
+}
+
+/// An attempt that has ended and is to be recorded.
+pub(super) struct Finished {
+    pub(super) job: Arc<Job>,
+    pub(super) ending: Ending,
+    pub(super) took: Duration,
+    pub(super) timed_out: bool,
+    /// The handler says that it has settled the job: this should be refused, and nobody be told.
+    pub(super) settled: bool,
+}
+
+impl Finished {
+    pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
+        Finished { job, ending, took, timed_out: false, settled: false }
+    }
+
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
+    }
+
+    pub(super) fn settlement(&self) -> Settlement {
+        Settlement { target: (&*self.job).into(), ending: self.ending.clone() }
+    }
+}
