@@ -12,12 +12,7 @@ use std::{
 
 use drip::{Client, Context, Event, HandlerResult, Worker};
 
-use crate::{
-    Result,
-    baseline::Bare,
-    database::Fresh,
-    figures::{self, Noop},
-};
+use crate::{Result, baseline::Bare, database::Fresh, figures, noop::Noop};
 
 const URL: &str = "DRIP_BENCH_URL";
 

@@ -19,6 +19,7 @@ use crate::{
     baseline::Bare,
     child,
     database::{Fresh, Kind},
+    noop::Noop,
     options::Options,
     report::{Figure, Report, Target, grouped},
 };
@@ -36,20 +37,6 @@ pub const GROUPS: [Group; 5] = [
     Group { name: "start_latency", measure: start_latency },
     Group { name: "idle_rss", measure: idle_rss },
 ];
-
-/// A job that does nothing.
-#[derive(Serialize, Deserialize)]
-pub struct Noop {
-    pub n: u32,
-}
-
-impl Noop {
-    pub const KIND: &str = "noop";
-}
-
-impl JobArgs for Noop {
-    const KIND: &'static str = Noop::KIND;
-}
 
 /// A job that knows when somebody began to insert it.
 #[derive(Serialize, Deserialize)]

@@ -7,6 +7,7 @@ mod baseline;
 mod child;
 mod database;
 mod figures;
+mod noop;
 mod options;
 mod report;
 #[path = "../../tests/suite/support/servers.rs"]

@@ -2,10 +2,40 @@
 //!
 //! Keys are the caller's data: a path is bounded in length and has nothing in it that a terminal or log would obey.
 
-use super::scan::Level;
+use std::{borrow::Cow, collections::HashSet};
 
 const MAX_KEY_CHARS: usize = 40;
 const MAX_PATH_CHARS: usize = 200;
+
+/// An array or object that has been opened and not yet closed.
+pub(super) enum Level<'t> {
+    Array {
+        /// Counting the one that is being read.
+        items: usize,
+    },
+    Object {
+        /// Escapes resolved, since `"a"` and `"\u0061"` are the same key.
+        keys: HashSet<Cow<'t, str>>,
+        /// Of the member that is being read; `None` while that is the key itself.
+        key: Option<Cow<'t, str>>,
+    },
+}
+
+impl Level<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Level::Array { items } => *items == 0,
+            Level::Object { keys, .. } => keys.is_empty(),
+        }
+    }
+
+    pub(super) fn closing(&self) -> u8 {
+        match self {
+            Level::Array { .. } => b']',
+            Level::Object { .. } => b'}',
+        }
+    }
+}
 
 /// The path of the member that is being read at each of the open levels.
 pub(super) fn render(open: &[Level<'_>]) -> String {

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashSet};
 use super::{
     JsonProblem, MAX_DEPTH,
     lexer::{Lexer, What},
-    path,
+    path::{self, Level},
 };
 
 /// Answers the first thing in `text` that is outside the profile. Any value may be at the top.
@@ -30,36 +30,6 @@ struct Scanner<'t> {
     lexer: Lexer<'t>,
     /// Outermost first.
     open: Vec<Level<'t>>,
-}
-
-/// An array or object that has been opened and not yet closed.
-pub(super) enum Level<'t> {
-    Array {
-        /// Counting the one that is being read.
-        items: usize,
-    },
-    Object {
-        /// Escapes resolved, since `"a"` and `"\u0061"` are the same key.
-        keys: HashSet<Cow<'t, str>>,
-        /// Of the member that is being read; `None` while that is the key itself.
-        key: Option<Cow<'t, str>>,
-    },
-}
-
-impl Level<'_> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Level::Array { items } => *items == 0,
-            Level::Object { keys, .. } => keys.is_empty(),
-        }
-    }
-
-    fn closing(&self) -> u8 {
-        match self {
-            Level::Array { .. } => b']',
-            Level::Object { .. } => b'}',
-        }
-    }
 }
 
 impl<'t> Scanner<'t> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
 use super::{BATCH, Bare, KINDS, ROWS, UNFINISHED, WORKER, all_of, args, claims, whole};
-use crate::{Result, figures::Noop};
+use crate::{Result, noop::Noop};
 
 pub struct Mariadb {
     conn: Conn,

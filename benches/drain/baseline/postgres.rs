@@ -6,7 +6,7 @@ use std::{ops::Range, time::SystemTime};
 use postgres::{Client, NoTls, Statement};
 
 use super::{BATCH, Bare, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
-use crate::{Result, figures::Noop};
+use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
 const CLAIM: [(&str, &str); 4] =

@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
 
 use super::{BATCH, Bare, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
-use crate::{Result, figures::Noop};
+use crate::{Result, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
 
