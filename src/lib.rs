@@ -62,7 +62,7 @@
 //! | | |
 //! |---|---|
 //! | [`insert_job`], [`insert_many`] | enqueue |
-//! | [`get_job`] | read |
+//! | [`get_job`], [`list_jobs`] | read |
 //! | [`cancel_job`], [`discard_job`] | end a job that has not ended |
 //! | [`retry_job`], [`retry_completed_job`] | run a job again |
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
@@ -138,6 +138,7 @@ mod duration;
 mod error;
 mod errors;
 mod event;
+mod filter;
 mod job;
 mod json;
 mod migrate;
@@ -161,6 +162,7 @@ pub use session::{AnySession, Session};
 
 // What: jobs, before and after they are inserted.
 pub use duration::{DurationError, parse_duration};
+pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
 pub use new_job::{JobArgs, NewJob};
 pub use retry::RetryPolicy;
@@ -170,8 +172,8 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Failure, Inserted, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job, insert_job,
-    insert_many, retry_completed_job, retry_job, snooze_job,
+    Cursor, Failure, Inserted, Listed, Page, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs,
+    get_job, insert_job, insert_many, list_jobs, retry_completed_job, retry_job, snooze_job,
 };
 
 // Workers, and what is seen of them.

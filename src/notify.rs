@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     Result,
-    dialect::{Connection, Database, Statement, Value, statement},
+    dialect::{Connection, Database, Sql, Statement, Value, statement},
 };
 
 static NOTIFY: Statement = statement!("notify_queues" of postgres);
@@ -93,7 +93,8 @@ fn notify(database: &dyn Database, connection: &mut Option<Box<dyn Connection>>,
         Some(open) => open,
         None => database.dedicated()?,
     };
-    open.link().rows(&NOTIFY, &[("queues", Value::Json(Some(names)))])?;
+    let dialect = open.dialect();
+    Sql::own(&mut *open.link(), dialect, None).rows(&NOTIFY, &[("queues", Value::Json(Some(names)))])?;
     *connection = Some(open);
     Ok(())
 }

@@ -3,17 +3,17 @@
 
 use jiff::Timestamp;
 
-use super::{Cell, Dialect, OpenTransaction, Params, Row, Statement, Value};
+use super::{Assembled, Cell, Dialect, OpenTransaction, Params, Row, Statement, Value, statement::Text};
 use crate::{Error, Result};
 
 /// A driver's connection or transaction, ready to run a statement: binds, decodes, classifies errors.
 ///
 /// The names are unlike the drivers' own (`query`, `execute`), which they would shadow.
 pub trait Link {
-    /// Runs a statement and reads all its rows.
-    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>>;
+    /// Runs a statement and reads all its rows. The values are in the order of its placeholders.
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>>;
     /// Runs a statement and answers how many rows it changed.
-    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64>;
+    fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64>;
     /// Runs text without parameters: savepoints, migrations.
     fn control(&mut self, sql: &str) -> Result<()>;
     /// Asks whether a transaction that was open still is; [`Error::is_transaction_lost`] if not.
@@ -101,15 +101,23 @@ impl<'a> Sql<'a> {
     }
 
     pub(crate) fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
-        self.link.rows(statement, params)
+        let text = statement.text(self.dialect);
+        self.link.rows(text, &text.bind(params)?)
     }
 
     pub(crate) fn row(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Option<Row>> {
         Ok(self.rows(statement, params)?.into_iter().next())
     }
 
+    /// As [`rows`](Sql::rows), for a statement that was put together just now.
+    pub(crate) fn rows_of(&mut self, assembled: &Assembled<'_>) -> Result<Vec<Row>> {
+        let text = assembled.text(self.dialect);
+        self.link.rows(&text, &text.bind(&assembled.params)?)
+    }
+
     pub(crate) fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
-        self.link.change(statement, params)
+        let text = statement.text(self.dialect);
+        self.link.change(text, &text.bind(params)?)
     }
 
     pub(crate) fn control(&mut self, sql: &str) -> Result<()> {

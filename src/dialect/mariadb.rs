@@ -10,7 +10,7 @@ use mysql::{
 };
 
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
+    Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
     connection::{Link, TransactionWork, row, undecodable},
     pool::sealed,
     statement,
@@ -43,20 +43,18 @@ pub struct MariadbLink<'a, Q: Queryable>(pub(crate) &'a mut Q);
 
 impl<Q: Queryable> MariadbLink<'_, Q> {
     fn in_transaction(&mut self) -> Result<bool> {
-        self.rows(&IN_TRANSACTION, &[])?.first_mut().map_or(Ok(false), Row::bool)
+        self.rows(IN_TRANSACTION.text(Dialect::Mariadb), &[])?.first_mut().map_or(Ok(false), Row::bool)
     }
 }
 
 impl<Q: Queryable> Link for MariadbLink<'_, Q> {
-    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
-        let text = statement.text(Dialect::Mariadb);
-        let found = self.0.exec_iter(text.sql.as_str(), bound(text, params)?).map_err(classify)?;
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
+        let found = self.0.exec_iter(text.sql.as_str(), bound(values)).map_err(classify)?;
         found.map(|row| decode(row.map_err(classify)?)).collect()
     }
 
-    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
-        let text = statement.text(Dialect::Mariadb);
-        let found = self.0.exec_iter(text.sql.as_str(), bound(text, params)?).map_err(classify)?;
+    fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
+        let found = self.0.exec_iter(text.sql.as_str(), bound(values)).map_err(classify)?;
         Ok(found.affected_rows())
     }
 
@@ -69,9 +67,11 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     }
 }
 
-fn bound(text: &Text, params: &Params<'_>) -> Result<mysql::Params> {
-    let values: Vec<mysql::Value> = text.bind(params)?.into_iter().map(encode).collect();
-    Ok(if values.is_empty() { mysql::Params::Empty } else { mysql::Params::Positional(values) })
+fn bound(values: &[&Value<'_>]) -> mysql::Params {
+    if values.is_empty() {
+        return mysql::Params::Empty;
+    }
+    mysql::Params::Positional(values.iter().map(|value| encode(value)).collect())
 }
 
 fn encode(value: &Value<'_>) -> mysql::Value {

@@ -9,12 +9,14 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+mod assembled;
 mod connection;
 mod pool;
 mod statement;
 mod transaction;
 mod value;
 
+pub(crate) use assembled::{Assembled, Fragments, fragments, letters};
 pub(crate) use connection::{Connection, Link, Sql, truncated};
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};

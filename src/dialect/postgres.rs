@@ -17,10 +17,11 @@ use postgres::{
 };
 
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
+    Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
     connection::{Link, TransactionWork, from_microsecond, row, undecodable},
     pool::sealed,
     statement,
+    statement::Text,
 };
 use crate::{Error, Result};
 
@@ -77,15 +78,14 @@ impl<'a, C: GenericClient> PostgresLink<'a, C> {
         PostgresLink { client, cache: Some(cache) }
     }
 
-    fn prepared(&mut self, statement: &Statement, values: &[&Value<'_>]) -> Result<Option<postgres::Statement>> {
-        let Some(cache) = &mut self.cache else { return Ok(None) };
-        if let Some((prepared, _)) = cache.get(statement.name).filter(|(_, since)| since.elapsed() < PLAN_LIFE) {
+    fn prepared(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Option<postgres::Statement>> {
+        let (Some(cache), Some(name)) = (&mut self.cache, text.name) else { return Ok(None) };
+        if let Some((prepared, _)) = cache.get(name).filter(|(_, since)| since.elapsed() < PLAN_LIFE) {
             return Ok(Some(prepared.clone()));
         }
         let types: Vec<_> = values.iter().map(|value| value.postgres_type()).collect();
-        let text = statement.text(Dialect::Postgres);
         let prepared = self.client.prepare_typed(&text.sql, &types).map_err(classify)?;
-        cache.insert(statement.name, (prepared.clone(), Instant::now()));
+        cache.insert(name, (prepared.clone(), Instant::now()));
         Ok(Some(prepared))
     }
 }
@@ -101,22 +101,18 @@ fn typed<'v>(values: &[&'v Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
 }
 
 impl<C: GenericClient> Link for PostgresLink<'_, C> {
-    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
-        let text = statement.text(Dialect::Postgres);
-        let values = text.bind(params)?;
-        let found = match self.prepared(statement, &values)? {
-            Some(prepared) => self.client.query(&prepared, &plain(&values)),
-            None => self.client.query_typed(&text.sql, &typed(&values)),
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
+        let found = match self.prepared(text, values)? {
+            Some(prepared) => self.client.query(&prepared, &plain(values)),
+            None => self.client.query_typed(&text.sql, &typed(values)),
         };
         found.map_err(classify)?.iter().map(decode).collect()
     }
 
-    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
-        let text = statement.text(Dialect::Postgres);
-        let values = text.bind(params)?;
-        let changed = match self.prepared(statement, &values)? {
-            Some(prepared) => self.client.execute(&prepared, &plain(&values)),
-            None => self.client.execute_typed(&text.sql, &typed(&values)),
+    fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
+        let changed = match self.prepared(text, values)? {
+            Some(prepared) => self.client.execute(&prepared, &plain(values)),
+            None => self.client.execute_typed(&text.sql, &typed(values)),
         };
         changed.map_err(classify)
     }
@@ -233,8 +229,9 @@ impl sealed::Driver for Client {
     fn in_transaction(&mut self) -> Result<bool> {
         let nonce = fastrand::u64(..).to_string();
         let mut link = PostgresLink::new(self);
-        link.rows(&LEAVE_PROBE, &[("nonce", Value::Text(Some(&nonce)))])?;
-        let found = link.rows(&FIND_PROBE, &[])?.first_mut().map_or(Ok(None), Row::text_or_null)?;
+        link.rows(LEAVE_PROBE.text(Dialect::Postgres), &[&Value::Text(Some(&nonce))])?;
+        let found =
+            link.rows(FIND_PROBE.text(Dialect::Postgres), &[])?.first_mut().map_or(Ok(None), Row::text_or_null)?;
         Ok(found == Some(nonce))
     }
 

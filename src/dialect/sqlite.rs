@@ -15,9 +15,10 @@ use rusqlite::{
 
 use self::ticket::TicketLock;
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Params, Row, Statement, Value,
+    Cell, Dialect, Driver, OpenTransaction, Row, Value,
     connection::{Link, TransactionWork, row},
     pool::sealed,
+    statement::Text,
     time_text,
 };
 use crate::{Error, Result};
@@ -61,9 +62,7 @@ fn file(url: &str) -> Result<&Path> {
 pub struct SqliteLink<'a>(pub(crate) &'a Connection);
 
 impl Link for SqliteLink<'_> {
-    fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
-        let text = statement.text(Dialect::Sqlite);
-        let values = text.bind(params)?;
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
         let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
         let columns = prepared.column_count();
         let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;
@@ -75,9 +74,7 @@ impl Link for SqliteLink<'_> {
         Ok(rows)
     }
 
-    fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
-        let text = statement.text(Dialect::Sqlite);
-        let values = text.bind(params)?;
+    fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
         let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
         // Not `execute`, which refuses a statement with RETURNING.
         let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;

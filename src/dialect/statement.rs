@@ -24,9 +24,11 @@ pub struct Statement {
 
 /// A statement as its driver wants it.
 pub struct Text {
+    /// What it is remembered by where it is prepared; one without is sent as it is.
+    pub(crate) name: Option<&'static str>,
     pub(crate) sql: String,
     /// The parameter behind each placeholder, in order; a name may occur more than once.
-    names: Vec<&'static str>,
+    names: Vec<String>,
 }
 
 /// The parameters of one execution.
@@ -58,16 +60,20 @@ pub(crate) use statement;
 impl Statement {
     /// This statement's text for one dialect.
     pub(crate) fn text(&self, dialect: Dialect) -> &Text {
-        self.texts[dialect as usize].get_or_init(|| Text::parse(self.sources[dialect as usize], dialect))
+        self.texts[dialect as usize].get_or_init(|| Text {
+            name: Some(self.name),
+            ..Text::parse(&with_fragments(self.sources[dialect as usize]), dialect)
+        })
     }
 }
 
 impl Text {
-    fn parse(source: &'static str, dialect: Dialect) -> Text {
-        let mut text = Text { sql: String::with_capacity(source.len()), names: Vec::new() };
+    /// Reads what a file of ours says, or what was put together from such.
+    pub(super) fn parse(source: &str, dialect: Dialect) -> Text {
+        let mut text = Text { name: None, sql: String::with_capacity(source.len()), names: Vec::new() };
         for piece in pieces(source) {
             match piece {
-                Piece::Sql(sql) => text.sql.push_str(&with_fragments(sql)),
+                Piece::Sql(sql) => text.sql.push_str(sql),
                 Piece::Parameter(name) => {
                     let place = text.place(name, dialect);
                     text.sql.push_str(&place);
@@ -78,12 +84,12 @@ impl Text {
     }
 
     /// The placeholder for `name`; PostgreSQL and SQLite number theirs, so that a repeated one is sent once.
-    fn place(&mut self, name: &'static str, dialect: Dialect) -> String {
-        let known = self.names.iter().position(|known| *known == name);
+    fn place(&mut self, name: &str, dialect: Dialect) -> String {
+        let known = self.names.iter().position(|known| known == name);
         let number = match (dialect, known) {
             (Dialect::Postgres | Dialect::Sqlite, Some(index)) => index + 1,
             _ => {
-                self.names.push(name);
+                self.names.push(name.to_owned());
                 self.names.len()
             }
         };
@@ -98,26 +104,26 @@ impl Text {
     ///
     /// # Errors
     /// A statement that names a parameter nobody gave: a defect of this crate, which the conformance suite shows.
-    pub(crate) fn bind<'p, 'v>(&self, params: &'p Params<'v>) -> Result<Vec<&'p Value<'v>>> {
-        let find = |name: &&'static str| {
-            let given = params.iter().find(|(given, _)| given == name);
+    pub(crate) fn bind<'p, 'v, N: AsRef<str>>(&self, params: &'p [(N, Value<'v>)]) -> Result<Vec<&'p Value<'v>>> {
+        let find = |name: &String| {
+            let given = params.iter().find(|(given, _)| given.as_ref() == name);
             given.map(|(_, value)| value).ok_or_else(|| Error::corrupt(format!("no value for :{name}")))
         };
         self.names.iter().map(find).collect()
     }
 }
 
-fn with_fragments(sql: &str) -> String {
+pub(super) fn with_fragments(sql: &str) -> String {
     sql.replace("{job}", JOB_COLUMNS.trim()).replace("{active}", ACTIVE.trim())
 }
 
-enum Piece {
-    Sql(&'static str),
-    Parameter(&'static str),
+enum Piece<'s> {
+    Sql(&'s str),
+    Parameter(&'s str),
 }
 
 /// Cuts a statement at its parameters. Comments are dropped; quoted text and `::` casts are left alone.
-fn pieces(source: &'static str) -> Vec<Piece> {
+fn pieces(source: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = source;
     while let Some(at) = rest.find([':', '\'', '-']) {
@@ -132,7 +138,7 @@ fn pieces(source: &'static str) -> Vec<Piece> {
 }
 
 /// What starts with `:`, `'` or `-`: a parameter, a cast, a literal, a comment, or just that character.
-fn special(from: &'static str) -> (Option<Piece>, &'static str) {
+fn special(from: &str) -> (Option<Piece<'_>>, &str) {
     if from.starts_with("--") {
         return (None, from.find('\n').map_or("", |end| &from[end..]));
     }

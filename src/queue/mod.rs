@@ -5,8 +5,10 @@
 
 pub(crate) mod claim;
 pub(crate) mod complete;
+mod criteria;
 pub(crate) mod due;
 pub(crate) mod insert;
+mod list;
 mod new_row;
 pub(crate) mod read;
 mod replace;
@@ -15,6 +17,7 @@ mod verbs;
 
 pub use claim::fetch_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
+pub use list::{Cursor, Listed, Page, list_jobs};
 pub use read::get_job;
 pub use settle::{Failure, Target};
 pub use verbs::{cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job};

@@ -1,0 +1,37 @@
+-- What each criterion of a filter asks of a job. Those that are given are put in the place {filter} of the statements that
+-- take one; a list in parentheses gets a placeholder for each value.
+
+-- [none]
+AND false
+-- [ids]
+AND id IN (:ids)
+-- [states]
+AND state IN ({states})
+-- [queues]
+AND queue IN (:queues)
+-- [kinds]
+AND kind IN (:kinds)
+-- [priorities]
+AND priority IN (:priorities)
+-- [tag]
+JSON_CONTAINS(tags, JSON_QUOTE(:tag))
+-- [key]
+JSON_CONTAINS(JSON_KEYS(metadata), JSON_QUOTE(:key))
+-- [workers]
+AND attempted_by IN (:workers)
+-- [id_from]
+AND id >= :id_from
+-- [id_to]
+AND id <= :id_to
+-- [created_from]
+AND created_at >= :created_from
+-- [created_to]
+AND created_at <= :created_to
+-- [scheduled_from]
+AND scheduled_at >= :scheduled_from
+-- [scheduled_to]
+AND scheduled_at <= :scheduled_to
+-- [finalized_from]
+AND finalized_at >= :finalized_from
+-- [finalized_to]
+AND finalized_at <= :finalized_to
