@@ -73,6 +73,15 @@ pub(crate) fn check_value(value: Value, max_bytes: usize) -> Result<String, Json
     checked
 }
 
+/// A job's output as it will be stored: any JSON, under a key of its metadata. Judged before anybody copies it or lets go
+/// of it, because one that is nested too deep overflows the stack.
+pub(crate) fn check_output(output: Value) -> Result<Value, JsonProblem> {
+    let whole = serde_json::Map::from_iter([("output".to_owned(), output)]);
+    let text = check_value(Value::Object(whole), MAX_BYTES)?;
+    let mut whole: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+    Ok(whole.remove("output").unwrap_or_default())
+}
+
 /// Everything but the length.
 fn check_document(text: &str) -> Result<(), JsonProblem> {
     scan::scan(text)?;

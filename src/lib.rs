@@ -63,8 +63,13 @@
 //! |---|---|
 //! | [`insert_job`], [`insert_many`] | enqueue |
 //! | [`get_job`], [`list_jobs`] | read |
+//! | [`update_job`], [`swap_job`] | change a job that is not running |
+//! | [`release_job`] | let a pending job go |
 //! | [`cancel_job`], [`discard_job`] | end a job that has not ended |
 //! | [`retry_job`], [`retry_completed_job`] | run a job again |
+//! | [`delete_job`] | remove a job that is not running |
+//! | [`cancel_jobs`], [`discard_jobs`], [`retry_jobs`], [`delete_jobs`] | the same for all that a [`JobFilter`] leaves |
+//! | [`record_output`] | say what a job has to show |
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
 //! | [`fetch_jobs`] | claim, for a worker made by hand |
 //!
@@ -140,6 +145,7 @@ mod errors;
 mod event;
 mod filter;
 mod job;
+mod job_update;
 mod json;
 mod migrate;
 mod name;
@@ -164,6 +170,7 @@ pub use session::{AnySession, Session};
 pub use duration::{DurationError, parse_duration};
 pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
+pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
 pub use retry::RetryPolicy;
 pub use state::State;
@@ -172,8 +179,9 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Cursor, Failure, Inserted, Listed, Page, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs,
-    get_job, insert_job, insert_many, list_jobs, retry_completed_job, retry_job, snooze_job,
+    Changed, Cursor, Failure, Inserted, Listed, Page, Target, cancel_job, cancel_jobs, complete_job, delete_job,
+    delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, get_job, insert_job, insert_many, list_jobs,
+    record_output, release_job, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job,
 };
 
 // Workers, and what is seen of them.

@@ -209,7 +209,7 @@ impl NewJob {
         name::check("kind", &self.kind)?;
         name::check("queue", &self.queue)?;
         self.check_numbers()?;
-        self.check_tags()?;
+        check_tags(&self.tags)?;
         if let Some(unique) = &self.unique {
             unique.check()?;
         }
@@ -221,12 +221,8 @@ impl NewJob {
     }
 
     fn check_numbers(&self) -> Result<()> {
-        if !(1..=4).contains(&self.priority) {
-            return Err(Error::invalid("priority", format!("is {}; from 1 (served first) to 4", self.priority)));
-        }
-        if self.max_attempts == 0 {
-            return Err(Error::invalid("max_attempts", "is 0; at least 1"));
-        }
+        check_priority(self.priority)?;
+        check_attempts(self.max_attempts)?;
         match self.due {
             Due::At(at) if at < Timestamp::UNIX_EPOCH => {
                 return Err(Error::invalid("scheduled_at", format!("is {at}; not before 1970")));
@@ -237,19 +233,33 @@ impl NewJob {
         check_span("timeout", self.timeout, Duration::from_millis(1))?;
         check_span("ttl", self.ttl, Duration::from_millis(1))
     }
+}
 
-    fn check_tags(&self) -> Result<()> {
-        if self.tags.len() > MAX_TAGS {
-            return Err(Error::invalid("tags", format!("are {}; the limit is {MAX_TAGS}", self.tags.len())));
-        }
-        for tag in &self.tags {
-            name::check("tags", tag)?;
-            if tag.contains(',') {
-                return Err(Error::invalid("tags", format!("{tag:?} holds a comma, which separates tags in lists")));
-            }
-        }
-        Ok(())
+pub(crate) fn check_priority(priority: u8) -> Result<()> {
+    match priority {
+        1..=4 => Ok(()),
+        _ => Err(Error::invalid("priority", format!("is {priority}; from 1 (served first) to 4"))),
     }
+}
+
+pub(crate) fn check_attempts(max_attempts: u32) -> Result<()> {
+    match max_attempts {
+        0 => Err(Error::invalid("max_attempts", "is 0; at least 1")),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_tags(tags: &[String]) -> Result<()> {
+    if tags.len() > MAX_TAGS {
+        return Err(Error::invalid("tags", format!("are {}; the limit is {MAX_TAGS}", tags.len())));
+    }
+    for tag in tags {
+        name::check("tags", tag)?;
+        if tag.contains(',') {
+            return Err(Error::invalid("tags", format!("{tag:?} holds a comma, which separates tags in lists")));
+        }
+    }
+    Ok(())
 }
 
 /// A duration of at most ten years.

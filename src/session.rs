@@ -74,6 +74,16 @@ impl<'a> AnySession<'a> {
         AnySession { place: Place::Connection(Box::new(connection)), now: None }
     }
 
+    /// The time that was set with [`at`](AnySession::at).
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.now
+    }
+
+    /// A client, at a time that may be set.
+    pub(crate) fn new_at(client: &'a Client, now: Option<Timestamp>) -> Self {
+        AnySession { place: Place::Client(client), now }
+    }
+
     /// The client, if this session is one.
     pub(crate) fn client(&self) -> Option<&'a Client> {
         match self.place {

@@ -54,6 +54,10 @@ pub(crate) enum Verb {
     Discard,
     GiveBack,
     Retry,
+    Release,
+    Output,
+    Update,
+    Delete,
 }
 
 /// What a verb does to a job in a given state.
@@ -117,6 +121,11 @@ impl Verb {
             (Verb::Cancel | Verb::Discard, state) if !state.is_final() => Answer::Move,
             (Verb::Retry, Retryable | Discarded | Cancelled | Scheduled) => Answer::Move,
             (Verb::Retry, Available) => Answer::Already,
+            (Verb::Release, Pending) => Answer::Move,
+            (Verb::Release, Available | Scheduled) => Answer::Already,
+            (Verb::Output, _) => Answer::Move,
+            // What is running must not be changed under its handler, nor be gone when that wants to settle it.
+            (Verb::Update | Verb::Delete, state) if state != Running => Answer::Move,
             _ => Answer::Refuse,
         }
     }
@@ -130,6 +139,10 @@ impl Verb {
             Verb::Discard => "discard",
             Verb::GiveBack => "give back",
             Verb::Retry => "retry",
+            Verb::Release => "release",
+            Verb::Output => "record output of",
+            Verb::Update => "update",
+            Verb::Delete => "delete",
         }
     }
 }

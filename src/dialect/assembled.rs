@@ -100,6 +100,6 @@ mod tests {
         query.set("at", Value::Time(Some(Timestamp::UNIX_EPOCH))).set("limit", Value::Int(Some(1)));
         let text = query.text(Dialect::Postgres);
         assert_eq!(text.sql, "SELECT a FROM t WHERE true AND kind IN ($1, $2) AND at > $3 LIMIT $4");
-        assert_eq!(text.bind(&query.params).unwrap()[1], &Value::Text(Some("':limit")));
+        assert!(matches!(text.bind(&query.params).unwrap()[1], Value::Text(Some("':limit"))));
     }
 }

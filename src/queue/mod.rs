@@ -3,10 +3,12 @@
 //! Everything here is given a [`Sql`](crate::dialect::Sql), and neither knows nor asks whether that is a connection of
 //! ours or the caller's own transaction.
 
+mod bulk;
 pub(crate) mod claim;
 pub(crate) mod complete;
 mod criteria;
 pub(crate) mod due;
+mod edit;
 pub(crate) mod insert;
 mod list;
 mod new_row;
@@ -15,9 +17,14 @@ mod replace;
 pub(crate) mod settle;
 mod verbs;
 
+pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, retry_jobs};
 pub use claim::fetch_jobs;
+pub use edit::{delete_job, swap_job, update_job};
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
 pub use read::get_job;
 pub use settle::{Failure, Target};
-pub use verbs::{cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job};
+pub use verbs::{
+    cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,
+    snooze_job,
+};

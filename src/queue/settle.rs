@@ -4,14 +4,17 @@
 //! in one statement. The one exception is the most frequent ending, which needs nothing but the claim: see
 //! [`complete`](super::complete).
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::read;
 use crate::{
-    Error, Job, Result, RetryPolicy,
+    Client, Error, Job, Result, RetryPolicy,
     clock::after,
     dialect::{Sql, Statement, Value, statement, time_text},
     errors,
@@ -110,6 +113,9 @@ pub(crate) enum Ending {
     Retry {
         completed_too: bool,
     },
+    Release,
+    /// None: it goes on as it was, with something to show.
+    Output(Json),
 }
 
 /// One job and what becomes of it.
@@ -160,6 +166,16 @@ pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Ve
     Ok(answers)
 }
 
+/// Wakes workers for jobs that have moved, once that is committed.
+pub(super) fn wake_for<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>) {
+    client.wake().wake_all();
+    let queues: BTreeSet<&str> =
+        jobs.filter(|job| job.state == State::Available).map(|job| job.queue.as_str()).collect();
+    if !queues.is_empty() {
+        client.announce(queues.into_iter());
+    }
+}
+
 /// Settles one job.
 pub(crate) fn settle_one(sql: &mut Sql<'_>, target: Target, ending: Ending) -> Result<Job> {
     let answers = settle(sql, &[Settlement { target, ending }])?;
@@ -167,7 +183,7 @@ pub(crate) fn settle_one(sql: &mut Sql<'_>, target: Target, ending: Ending) -> R
 }
 
 /// Reads jobs so that nobody changes them before this transaction ends; with the time.
-fn lock(sql: &mut Sql<'_>, ids: impl Iterator<Item = i64>) -> Result<(HashMap<i64, Job>, Timestamp)> {
+pub(super) fn lock(sql: &mut Sql<'_>, ids: impl Iterator<Item = i64>) -> Result<(HashMap<i64, Job>, Timestamp)> {
     let ids = Json::from_iter(ids).to_string();
     let rows = sql.rows(&LOCK_JOBS, &[("ids", Value::Json(Some(&ids))), sql.now_param()])?;
     let mut now = Timestamp::UNIX_EPOCH;
@@ -198,7 +214,7 @@ fn decide(found: &HashMap<i64, Job>, target: Target, ending: &Ending, now: Times
 }
 
 impl Ending {
-    fn verb(&self) -> Verb {
+    pub(super) fn verb(&self) -> Verb {
         match self {
             Ending::Complete { .. } => Verb::Complete,
             Ending::Fail(_) => Verb::Fail,
@@ -207,6 +223,8 @@ impl Ending {
             Ending::Discard { .. } => Verb::Discard,
             Ending::GiveBack => Verb::GiveBack,
             Ending::Retry { .. } => Verb::Retry,
+            Ending::Release => Verb::Release,
+            Ending::Output(_) => Verb::Output,
         }
     }
 
@@ -228,6 +246,8 @@ impl Ending {
             Ending::Discard { reason } => moved.end(State::Discarded, reason.as_deref(), now),
             Ending::GiveBack => moved.give_back(),
             Ending::Retry { .. } => moved.retry(now),
+            Ending::Release => moved.wait(now),
+            Ending::Output(output) => moved.put_output(output)?,
         }
         Ok(moved)
     }
@@ -239,15 +259,24 @@ impl Move {
     }
 
     fn complete(&mut self, output: Option<&Json>, now: Timestamp) -> Result<()> {
-        if let Some(output) = output {
-            let mut metadata = self.job.metadata()?;
-            metadata.insert("output".to_owned(), output.clone());
-            self.job.metadata = crate::json::check_value(Json::Object(metadata), crate::json::MAX_BYTES)
-                .map_err(|problem| crate::new_job::in_field("output", &problem))?;
-            self.metadata_changed = true;
-        }
+        output.map_or(Ok(()), |output| self.put_output(output))?;
         self.finish(State::Completed, now);
         Ok(())
+    }
+
+    /// In the place of any before it.
+    fn put_output(&mut self, output: &Json) -> Result<()> {
+        let mut metadata = self.job.metadata()?;
+        metadata.insert("output".to_owned(), output.clone());
+        self.job.metadata = crate::json::check_value(Json::Object(metadata), crate::json::MAX_BYTES)
+            .map_err(|problem| crate::new_job::in_field("output", &problem))?;
+        self.metadata_changed = true;
+        Ok(())
+    }
+
+    /// For its time, if that has not come.
+    fn wait(&mut self, now: Timestamp) {
+        self.job.state = if self.job.scheduled_at > now { State::Scheduled } else { State::Available };
     }
 
     fn fail(&mut self, failure: &Failure, now: Timestamp) {

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one};
-use crate::{Job, Result, Session, State, new_job::check_span};
+use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one, wake_for};
+use crate::{
+    Job, Result, Session, json,
+    new_job::{check_span, in_field},
+};
 
 /// Completes a running job, and answers it as it now stands. The row of an ephemeral job is gone then.
 ///
@@ -75,16 +78,35 @@ pub fn retry_completed_job(on: impl Session, id: i64) -> Result<Job> {
     settle(on, id, Ending::Retry { completed_too: true })
 }
 
+/// Lets a job go that was inserted [`pending`](crate::NewJob::pending): it becomes available, or scheduled if its time has
+/// not come.
+///
+/// # Errors
+/// As [`retry_job`], for a job in a state that is neither pending nor one of those two; one that is in one of them already
+/// is answered.
+pub fn release_job(on: impl Session, id: i64) -> Result<Job> {
+    settle(on, id, Ending::Release)
+}
+
+/// Records what a job has to show, under `"output"` in its metadata, in place of any output before.
+///
+/// Given a `&Job` it counts while that claim stands, for progress and partial results; given an id, in any state.
+///
+/// # Errors
+/// As [`complete_job`]; [`is_invalid_input`](crate::Error::is_invalid_input) for an output that is outside the limits of
+/// args, or makes the metadata exceed them.
+pub fn record_output(on: impl Session, target: impl Into<Target>, output: serde_json::Value) -> Result<Job> {
+    let output = json::check_output(output).map_err(|problem| in_field("output", &problem))?;
+    settle(on, target, Ending::Output(output))
+}
+
 fn settle(on: impl Session, target: impl Into<Target>, ending: Ending) -> Result<Job> {
     let target = target.into();
     let session = on.any();
     let client = session.client();
     let job = session.write(|sql| settle_one(sql, target, ending.clone()))?;
     if let Some(client) = client {
-        client.wake().wake_all();
-        if job.state == State::Available {
-            client.announce(std::iter::once(job.queue.as_str()));
-        }
+        wake_for(client, std::iter::once(&job));
     }
     Ok(job)
 }

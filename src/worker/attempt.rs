@@ -128,7 +128,7 @@ fn plain(settings: &Settings, context: &Context, handler: &dyn Fn(&Context) -> R
 /// What an answer means for the job.
 pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict {
     match answer {
-        Answer::Answered(Ok(Outcome::CompleteWith(output))) => match checked(output) {
+        Answer::Answered(Ok(Outcome::CompleteWith(output))) => match json::check_output(output) {
             Ok(output) => Verdict::Open(Ending::Complete { output: Some(output) }),
             Err(problem) => Verdict::Open(failure(settings, job, format!("output: {problem}"), String::new())),
         },
@@ -148,15 +148,6 @@ fn failure(settings: &Settings, job: &Job, error: String, trace: String) -> Endi
     let delay = catch(|| policy.delay(job.attempt, &error))
         .unwrap_or_else(|_| RetryPolicy::default().delay(job.attempt, &error));
     Ending::Fail(Failure::new(error).trace(trace).retry(RetryPolicy::constant(delay)))
-}
-
-/// An output as it will be stored. Judged here, because one that is nested too deep overflows the stack of whoever copies
-/// it or lets go of it.
-fn checked(output: serde_json::Value) -> Result<serde_json::Value, json::JsonProblem> {
-    let whole = serde_json::Map::from_iter([("output".to_owned(), output)]);
-    let text = json::check_value(serde_json::Value::Object(whole), json::MAX_BYTES)?;
-    let mut whole: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
-    Ok(whole.remove("output").unwrap_or_default())
 }
 
 fn of_outcome(outcome: Outcome) -> Verdict {

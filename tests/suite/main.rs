@@ -6,15 +6,18 @@
 mod support;
 
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
+mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod database_lost; // the database goes away, and the worker goes on when it is back
+mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
 mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
+mod list; // lists show what was asked for, each job once
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
@@ -22,6 +25,7 @@ mod notifications; // PostgreSQL's notifications are sent, heard, and done witho
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job
+mod output; // what a job has to show, and its metadata
 mod panics; // whatever panics costs one attempt, and no thread
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again

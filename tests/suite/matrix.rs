@@ -18,6 +18,8 @@ cancel           cancelled  cancelled  -          cancelled  -          =       
 discard          discarded  discarded  -          discarded  =          -          discarded  discarded
 retry            =          -          -          available  available  available  available  -
 retry completed  =          -          available  available  available  available  available  -
+release          =          -          -          -          -          -          =          available
+update           available  -          completed  retryable  discarded  cancelled  scheduled  pending
 ";
 
 /// Verb, state before, answer.
@@ -33,8 +35,8 @@ fn cells() -> impl Iterator<Item = (&'static str, State, &'static str)> {
 
 #[test]
 fn the_table_has_every_cell() {
-    assert_eq!(cells().count(), 7 * State::ALL.len());
-    assert!(State::ALL.iter().all(|state| cells().filter(|(_, before, _)| before == state).count() == 7));
+    assert_eq!(cells().count(), 9 * State::ALL.len());
+    assert!(State::ALL.iter().all(|state| cells().filter(|(_, before, _)| before == state).count() == 9));
 }
 
 /// The whole row as a move leaves it: what is not named here stays as it was.
@@ -46,6 +48,10 @@ fn moved(before: &Job, verb: &str, to: State, now: Timestamp) -> Job {
         "fail" => {
             job.errors.push(error(before.attempt, now, "boom"));
             job.scheduled_at = now + RETRY_AFTER;
+        }
+        "update" => {
+            job.finalized_at = before.finalized_at;
+            job.priority = 3;
         }
         "snooze" => {
             job.scheduled_at = now + SNOOZE_FOR;

@@ -185,7 +185,8 @@ fn every_dialect_has_every_statement() {
 fn every_statement_is_used() {
     let code = code().into_values().collect::<String>();
     for name in statements().keys() {
-        let uses = [format!("statement!(\"{name}\""), format!("/{name}.sql\"")];
+        let uses = ["statement!(", "fragments!("].map(|macro_call| format!("{macro_call}\"{name}\""));
+        let uses = [uses[0].clone(), uses[1].clone(), format!("/{name}.sql\"")];
         assert!(uses.iter().any(|it| code.contains(it)), "nobody runs {name}");
     }
 }

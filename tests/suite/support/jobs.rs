@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use drip::{
-    AnySession, Failure, Job, NewJob, Result, RetryPolicy, State, Target, cancel_job, complete_job, discard_job,
-    fail_job, fetch_jobs, insert_job, retry_completed_job, retry_job, snooze_job,
+    AnySession, Failure, Job, JobUpdate, NewJob, Result, RetryPolicy, State, Target, cancel_job, complete_job,
+    discard_job, fail_job, fetch_jobs, insert_job, release_job, retry_completed_job, retry_job, snooze_job, update_job,
 };
 use serde_json::json;
 
@@ -34,6 +34,8 @@ pub fn ask_by_id(verb: &str, on: AnySession<'_>, id: i64) -> Result<Job> {
     match verb {
         "retry" => retry_job(on, id),
         "retry completed" => retry_completed_job(on, id),
+        "release" => release_job(on, id),
+        "update" => update_job(on, id, JobUpdate::new().priority(3)),
         verb => ask(verb, on, id),
     }
 }

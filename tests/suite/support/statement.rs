@@ -74,8 +74,8 @@ pub fn names(dialect: Dialect) -> Vec<String> {
     let files = std::fs::read_dir(format!("{}/sql/{}", env!("CARGO_MANIFEST_DIR"), dialect.name())).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".sql").map(str::to_owned)).collect();
-    // These are settings, several statements each.
-    names.retain(|name| !name.ends_with("_connection"));
+    // These are settings, several statements each, and pieces of statements.
+    names.retain(|name| !name.ends_with("_connection") && name != "job_filter");
     names.sort();
     assert!(names.len() > 20);
     names
@@ -86,6 +86,7 @@ pub fn text(dialect: Dialect, name: &str, mut place: impl FnMut(&str) -> String)
     let sql = read(&format!("{}/{name}.sql", dialect.name()))?;
     let bare: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_owned() + "\n").collect();
     let sql = bare.replace("{job}", &read("job_columns.sql")?).replace("{active}", &read("active.sql")?);
+    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC");
     let mut text = String::new();
     let mut rest = sql.as_str();
     while let Some(at) = rest.find(':') {

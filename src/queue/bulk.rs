@@ -1,0 +1,169 @@
+//! Changes of all jobs that a filter leaves, batch by batch.
+
+use super::{
+    criteria,
+    settle::{Ending, Settlement, settle, wake_for},
+};
+use crate::{
+    AnySession, Error, Job, JobFilter, Result, Session, State,
+    dialect::{Assembled, Sql, Statement, Value, statement},
+    state::{Answer, Verb},
+};
+
+static LIST_IDS: Statement = statement!("list_ids");
+static DELETE_JOBS: Statement = statement!("delete_jobs");
+
+/// How many jobs one transaction of ours changes: few enough that nobody waits long for its locks.
+const BATCH: usize = 1000;
+
+/// How many jobs were changed, and how many could not be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changed {
+    /// Jobs that were changed.
+    pub changed: usize,
+    /// Jobs that stay as they were: moved meanwhile, or their unique keys are held by others.
+    pub skipped: usize,
+}
+
+/// Makes all jobs available again that the filter leaves and that are retryable, scheduled, discarded or cancelled; see
+/// [`retry_job`](crate::retry_job).
+///
+/// Given a client, each thousand jobs are a transaction of their own: an error leaves those before it changed.
+///
+/// # Errors
+/// [`is_invalid_input`](Error::is_invalid_input) for a filter without any criterion; else when the database cannot be
+/// asked.
+pub fn retry_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
+    end_all(on, filter, &Ending::Retry { completed_too: false })
+}
+
+/// Calls off all jobs that the filter leaves and that have not come to their ends, running ones included; see
+/// [`cancel_job`](crate::cancel_job).
+///
+/// # Errors
+/// As [`retry_jobs`].
+pub fn cancel_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
+    end_all(on, filter, &Ending::Cancel { reason: None })
+}
+
+/// Gives up all jobs that the filter leaves and that have not come to their ends, running ones included; see
+/// [`discard_job`](crate::discard_job).
+///
+/// # Errors
+/// As [`retry_jobs`].
+pub fn discard_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
+    end_all(on, filter, &Ending::Discard { reason: None })
+}
+
+/// Removes all jobs that the filter leaves, but for those that are running; answers how many.
+///
+/// Given a client, each thousand jobs are a transaction of their own: an error leaves those before it removed.
+///
+/// # Errors
+/// As [`retry_jobs`].
+pub fn delete_jobs(on: impl Session, filter: &JobFilter) -> Result<usize> {
+    check(filter)?;
+    let mut deleted = 0;
+    in_batches(
+        on,
+        filter,
+        &mut |sql, filter| {
+            sql.prove_open()?;
+            let ids = ids(sql, &DELETE_JOBS, filter)?;
+            Ok((ids.clone(), ids))
+        },
+        &mut |ids: Vec<i64>| deleted += ids.len(),
+    )?;
+    Ok(deleted)
+}
+
+fn end_all(on: impl Session, filter: &JobFilter, ending: &Ending) -> Result<Changed> {
+    check(filter)?;
+    let mut total = Changed::default();
+    let session = on.any();
+    let client = session.client();
+    in_batches(
+        session,
+        &movable(filter, ending.verb()),
+        &mut |sql, filter| {
+            let ids = ids(sql, &LIST_IDS, filter)?;
+            let settlements: Vec<Settlement> =
+                ids.iter().map(|id| Settlement { target: (*id).into(), ending: ending.clone() }).collect();
+            let answers = if ids.is_empty() { Vec::new() } else { settle(sql, &settlements)? };
+            Ok((ids, answers))
+        },
+        &mut |answers: Vec<Result<Job>>| {
+            let moved = answers.iter().flatten().count();
+            total.changed += moved;
+            total.skipped += answers.len() - moved;
+            if let Some(client) = client {
+                wake_for(client, answers.iter().flatten());
+            }
+        },
+    )?;
+    Ok(total)
+}
+
+/// What everything would be done to is never what was meant.
+fn check(filter: &JobFilter) -> Result<()> {
+    if filter.is_everything() {
+        return Err(Error::invalid("filter", "has no criteria: name at least one, such as all states"));
+    }
+    filter.check()
+}
+
+/// The filter, but for states in which the verb moves nothing.
+fn movable(filter: &JobFilter, verb: Verb) -> JobFilter {
+    let asked = filter.states.clone().unwrap_or_else(|| State::ALL.to_vec());
+    let states = asked.into_iter().filter(|state| verb.on(*state) == Answer::Move).collect();
+    JobFilter { states: Some(states), ..filter.clone() }
+}
+
+/// What is done to a batch of jobs; answers their ids, and what it is done with once that is committed.
+type Work<'w, T> = dyn FnMut(&mut Sql<'_>, &JobFilter) -> Result<(Vec<i64>, T)> + 'w;
+
+/// Does `work` batch by batch, in order of ids: through a client each batch is a transaction of its own.
+fn in_batches<T>(on: impl Session, filter: &JobFilter, work: &mut Work<'_, T>, done: &mut dyn FnMut(T)) -> Result<()> {
+    let mut rest = Some(filter.clone());
+    let mut one = |sql: &mut Sql<'_>, rest: &JobFilter| {
+        let (ids, answer) = work(sql, rest)?;
+        Ok((after(rest, &ids), answer))
+    };
+    let session = on.any();
+    match session.client() {
+        Some(client) => {
+            let now = session.time();
+            while let Some(filter) = rest {
+                let answer = AnySession::new_at(client, now).write(|sql| one(sql, &filter))?;
+                rest = answer.0;
+                done(answer.1);
+            }
+            Ok(())
+        }
+        None => session.write(|sql| {
+            while let Some(filter) = &rest {
+                let answer = one(sql, filter)?;
+                rest = answer.0;
+                done(answer.1);
+            }
+            Ok(())
+        }),
+    }
+}
+
+/// What is left of the filter after a batch; nothing after one that was not full.
+fn after(filter: &JobFilter, ids: &[i64]) -> Option<JobFilter> {
+    let last = ids.iter().max().filter(|_| ids.len() == BATCH)?;
+    let mut rest = filter.clone();
+    rest.id_range.from = Some(last.saturating_add(1));
+    Some(rest)
+}
+
+fn ids(sql: &mut Sql<'_>, statement: &Statement, filter: &JobFilter) -> Result<Vec<i64>> {
+    let dialect = sql.dialect();
+    let mut statement = Assembled::of(statement, dialect);
+    criteria::apply(filter, &mut statement, dialect);
+    statement.set("limit", Value::Int(Some(BATCH as i64)));
+    sql.rows_of(&statement)?.iter_mut().map(|row| row.int()).collect()
+}
