@@ -62,7 +62,7 @@
 //! | | |
 //! |---|---|
 //! | [`insert_job`], [`insert_many`] | enqueue |
-//! | [`get_job`], [`list_jobs`] | read |
+//! | [`get_job`], [`list_jobs`], [`count_jobs`] | read |
 //! | [`update_job`], [`swap_job`] | change a job that is not running |
 //! | [`release_job`] | let a pending job go |
 //! | [`cancel_job`], [`discard_job`] | end a job that has not ended |
@@ -138,6 +138,7 @@ compile_error!("choose at least one database: the features are `postgres`, `mari
 
 mod client;
 mod clock;
+mod count;
 mod dialect;
 mod duration;
 mod error;
@@ -167,6 +168,7 @@ pub use dialect::{Dialect, Driver, TransactionBody};
 pub use session::{AnySession, Session};
 
 // What: jobs, before and after they are inserted.
+pub use count::Count;
 pub use duration::{DurationError, parse_duration};
 pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
@@ -179,9 +181,10 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Inserted, Listed, Page, Target, cancel_job, cancel_jobs, complete_job, delete_job,
-    delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, get_job, insert_job, insert_many, list_jobs,
-    record_output, release_job, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job,
+    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, cancel_job, cancel_jobs,
+    complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, get_job,
+    insert_job, insert_many, list_jobs, record_output, release_job, retry_completed_job, retry_job, retry_jobs,
+    snooze_job, swap_job, update_job,
 };
 
 // Workers, and what is seen of them.

@@ -100,9 +100,13 @@ fn give_values<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>) {
     }
 }
 
-/// States are spelled out, so that partial indexes match.
 fn literals(states: &[State]) -> String {
-    states.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ")
+    states.iter().map(|state| literal(*state)).collect::<Vec<_>>().join(", ")
+}
+
+/// States are spelled out, so that partial indexes match.
+pub(super) fn literal(state: State) -> String {
+    format!("'{state}'")
 }
 
 /// The parameter of the n-th value.

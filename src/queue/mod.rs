@@ -6,6 +6,7 @@
 mod bulk;
 pub(crate) mod claim;
 pub(crate) mod complete;
+mod count;
 mod criteria;
 pub(crate) mod due;
 mod edit;
@@ -19,6 +20,7 @@ mod verbs;
 
 pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, retry_jobs};
 pub use claim::fetch_jobs;
+pub use count::{JobCount, JobCounts, count_jobs};
 pub use edit::{delete_job, swap_job, update_job};
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};

@@ -10,6 +10,7 @@ mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
+mod count; // how many jobs there are, and where counting ends
 mod database_lost; // the database goes away, and the worker goes on when it is back
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for

@@ -86,7 +86,7 @@ pub fn text(dialect: Dialect, name: &str, mut place: impl FnMut(&str) -> String)
     let sql = read(&format!("{}/{name}.sql", dialect.name()))?;
     let bare: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_owned() + "\n").collect();
     let sql = bare.replace("{job}", &read("job_columns.sql")?).replace("{active}", &read("active.sql")?);
-    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC");
+    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC").replace("{state}", "'available'");
     let mut text = String::new();
     let mut rest = sql.as_str();
     while let Some(at) = rest.find(':') {

@@ -1,0 +1,128 @@
+//! How many jobs there are, without counting millions.
+
+use super::criteria;
+use crate::{
+    Count, JobFilter, Result, Session, State,
+    dialect::{Assembled, Sql, Statement, Value, statement},
+};
+
+static COUNT_JOBS: Statement = statement!("count_jobs");
+
+/// How many rows are read in all, whatever there is in the table.
+const CAP: u64 = 100_000;
+
+/// The order in which states are counted: whoever looks cares most for the first, and the last are the most. What one
+/// leaves of its share of [`CAP`], those after it have.
+const ORDER: [State; 8] = [
+    State::Running,
+    State::Available,
+    State::Retryable,
+    State::Scheduled,
+    State::Pending,
+    State::Discarded,
+    State::Cancelled,
+    State::Completed,
+];
+
+/// How many jobs of a state are in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobCount {
+    /// The queue.
+    pub queue: String,
+    /// The state.
+    pub state: State,
+    /// How many; for a state with many jobs, how many at least.
+    pub count: Count,
+}
+
+/// How many jobs there are, by queue and state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct JobCounts {
+    /// Those that are not 0, by state (unfinished ones first) and queue. Of a state that was not counted to its end there
+    /// may be jobs in further queues.
+    pub counts: Vec<JobCount>,
+}
+
+impl JobCounts {
+    /// How many jobs are in this state, in all queues.
+    pub fn in_state(&self, state: State) -> Count {
+        self.sum(|count| count.state == state)
+    }
+
+    /// How many jobs are in this queue, in all states.
+    pub fn in_queue(&self, queue: &str) -> Count {
+        self.sum(|count| count.queue == queue)
+    }
+
+    /// How many jobs there are.
+    pub fn total(&self) -> Count {
+        self.sum(|_| true)
+    }
+
+    fn sum(&self, which: impl Fn(&JobCount) -> bool) -> Count {
+        let mut sum = Count::default();
+        for JobCount { count, .. } in self.counts.iter().filter(|count| which(count)) {
+            sum.number += count.number;
+            sum.capped |= count.capped;
+        }
+        sum
+    }
+}
+
+/// Counts the jobs that a filter leaves, by queue and state.
+///
+/// At most 100,000 rows are read in all, so that it stays cheap in a table of millions: a state whose share is used up is
+/// counted no further, and its figures say so ([`Count::capped`]).
+///
+/// ```
+/// # #[cfg(not(feature = "sqlite"))]
+/// # fn main() {}
+/// # #[cfg(feature = "sqlite")]
+/// # fn main() -> drip::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
+/// # client.migrate()?;
+/// use drip::{JobFilter, State};
+///
+/// drip::insert_job(&client, drip::NewJob::new("greet", serde_json::json!({})))?;
+/// let counts = drip::count_jobs(&client, &JobFilter::new())?;
+/// assert_eq!(counts.in_state(State::Available).to_string(), "1"); // or 25,000+
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`is_invalid_input`](crate::Error::is_invalid_input) for a criterion that cannot be meant; else when the database
+/// cannot be asked.
+pub fn count_jobs(on: impl Session, filter: &JobFilter) -> Result<JobCounts> {
+    filter.check()?;
+    on.any().read(|sql| {
+        let asked = filter.states.as_deref();
+        let states: Vec<State> =
+            ORDER.into_iter().filter(|state| asked.is_none_or(|asked| asked.contains(state))).collect();
+        let (mut counts, mut left) = (Vec::new(), CAP);
+        for (n, state) in states.iter().enumerate() {
+            let share = left / (states.len() - n) as u64;
+            let found = count(sql, filter, *state, share)?;
+            let counted: u64 = found.iter().map(|(_, number)| number).sum();
+            left -= counted;
+            counts.extend(found.into_iter().map(|(queue, number)| JobCount {
+                queue,
+                state: *state,
+                count: Count { number, capped: counted >= share },
+            }));
+        }
+        Ok(JobCounts { counts })
+    })
+}
+
+fn count(sql: &mut Sql<'_>, filter: &JobFilter, state: State, limit: u64) -> Result<Vec<(String, u64)>> {
+    let dialect = sql.dialect();
+    let mut statement = Assembled::of(&COUNT_JOBS, dialect);
+    let filter = JobFilter { states: None, ..filter.clone() };
+    criteria::apply(&filter, &mut statement, dialect);
+    statement.put("state", &criteria::literal(state)).set("limit", Value::Int(Some(limit as i64)));
+    let mut rows = sql.rows_of(&statement)?;
+    rows.iter_mut().map(|row| Ok((row.text()?, row.int()?.unsigned_abs()))).collect()
+}
