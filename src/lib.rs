@@ -61,7 +61,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`insert_job`], [`insert_many`] | enqueue |
+//! | [`insert_job`], [`insert_many`], [`insert_many_fast`] | enqueue |
 //! | [`get_job`], [`list_jobs`], [`count_jobs`] | read |
 //! | [`update_job`], [`swap_job`] | change a job that is not running |
 //! | [`release_job`] | let a pending job go |
@@ -183,8 +183,8 @@ pub use error::{Error, Result};
 pub use queue::{
     Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, cancel_job, cancel_jobs,
     complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, get_job,
-    insert_job, insert_many, list_jobs, record_output, release_job, retry_completed_job, retry_job, retry_jobs,
-    snooze_job, swap_job, update_job,
+    insert_job, insert_many, insert_many_fast, list_jobs, record_output, release_job, retry_completed_job, retry_job,
+    retry_jobs, snooze_job, swap_job, update_job,
 };
 
 // Workers, and what is seen of them.

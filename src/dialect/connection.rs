@@ -14,11 +14,19 @@ pub trait Link {
     fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>>;
     /// Runs a statement and answers how many rows it changed.
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64>;
+    /// Inserts rows, each of which has the values of the statement's columns in their order; answers how many.
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64>;
     /// Runs text without parameters: savepoints, migrations.
     fn control(&mut self, sql: &str) -> Result<()>;
     /// Asks whether a transaction that was open still is; [`Error::is_transaction_lost`] if not.
     fn prove_open(&mut self) -> Result<()>;
 }
+
+/// How many columns are written where rows are loaded.
+pub(crate) const LOADED_COLUMNS: usize = 13;
+
+/// The next row to be loaded, as long as there are any.
+pub type NextRow<'r> = dyn FnMut() -> Option<[Value<'r>; LOADED_COLUMNS]> + 'r;
 
 /// A connection that is ours for the moment, whoever owns it.
 pub trait Connection: Send {
@@ -118,6 +126,10 @@ impl<'a> Sql<'a> {
     pub(crate) fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
         let text = statement.text(self.dialect);
         self.link.change(text, &text.bind(params)?)
+    }
+
+    pub(crate) fn load<'r>(&mut self, statement: &Statement, rows: &mut NextRow<'r>) -> Result<u64> {
+        self.link.load(statement.text(self.dialect), rows)
     }
 
     pub(crate) fn control(&mut self, sql: &str) -> Result<()> {

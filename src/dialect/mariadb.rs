@@ -11,7 +11,7 @@ use mysql::{
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    connection::{Link, TransactionWork, row, undecodable},
+    connection::{Link, NextRow, TransactionWork, row, undecodable},
     pool::sealed,
     statement,
     statement::Text,
@@ -58,6 +58,18 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
         Ok(found.affected_rows())
     }
 
+    /// In packets of many rows each, where the server takes them.
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
+        let mut loaded = 0;
+        let rows = std::iter::from_fn(|| {
+            let row = rows()?;
+            loaded += 1;
+            Some(mysql::Params::Positional(row.iter().map(encode).collect()))
+        });
+        self.0.exec_batch(text.sql.as_str(), rows).map_err(classify)?;
+        Ok(loaded)
+    }
+
     fn control(&mut self, sql: &str) -> Result<()> {
         self.0.query_drop(sql).map_err(classify)
     }
@@ -78,6 +90,7 @@ fn encode(value: &Value<'_>) -> mysql::Value {
     match *value {
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
+        Value::Small(value) => value.into(),
         Value::Text(value) | Value::Json(value) => value.into(),
         Value::Bytes(value) => value.into(),
         Value::Time(value) => value.map_or(mysql::Value::NULL, datetime),

@@ -17,7 +17,7 @@ mod transaction;
 mod value;
 
 pub(crate) use assembled::{Assembled, Fragments, fragments, letters};
-pub(crate) use connection::{Connection, Link, Sql, truncated};
+pub(crate) use connection::{Connection, LOADED_COLUMNS, Link, Sql, truncated};
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};

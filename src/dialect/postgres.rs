@@ -12,13 +12,14 @@ use std::{
 use jiff::Timestamp;
 use postgres::{
     Client, Config, GenericClient, IsolationLevel, NoTls,
+    binary_copy::BinaryCopyInWriter,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut},
 };
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    connection::{Link, TransactionWork, from_microsecond, row, undecodable},
+    connection::{Link, NextRow, TransactionWork, from_microsecond, row, undecodable},
     pool::sealed,
     statement,
     statement::Text,
@@ -117,6 +118,19 @@ impl<C: GenericClient> Link for PostgresLink<'_, C> {
         changed.map_err(classify)
     }
 
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
+        let Some(first) = rows() else { return Ok(0) };
+        let types: Vec<Type> = first.iter().map(Value::postgres_type).collect();
+        let copy = self.client.copy_in(&text.sql).map_err(classify)?;
+        let mut writer = BinaryCopyInWriter::new(copy, &types);
+        let mut next = Some(first);
+        while let Some(row) = next {
+            writer.write(&row.each_ref().map(|value| value as &(dyn ToSql + Sync))).map_err(classify)?;
+            next = rows();
+        }
+        writer.finish().map_err(classify)
+    }
+
     fn control(&mut self, sql: &str) -> Result<()> {
         self.client.batch_execute(sql).map_err(classify)
     }
@@ -132,6 +146,7 @@ impl Value<'_> {
         match self {
             Value::Bool(_) => Type::BOOL,
             Value::Int(_) => Type::INT8,
+            Value::Small(_) => Type::INT2,
             Value::Text(_) => Type::TEXT,
             Value::Json(_) => Type::JSON,
             Value::Bytes(_) => Type::BYTEA,
@@ -151,6 +166,7 @@ impl ToSql for Value<'_> {
         };
         Ok(match *self {
             Value::Bool(value) => put(Some(&[value.into()])),
+            Value::Small(value) => put(Some(&value.to_be_bytes())),
             Value::Int(value) => put(value.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice)),
             Value::Text(value) | Value::Json(value) => put(value.map(str::as_bytes)),
             Value::Bytes(value) => put(value),

@@ -16,7 +16,7 @@ use rusqlite::{
 use self::ticket::TicketLock;
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Value,
-    connection::{Link, TransactionWork, row},
+    connection::{Link, NextRow, TransactionWork, row},
     pool::sealed,
     statement::Text,
     time_text,
@@ -82,6 +82,15 @@ impl Link for SqliteLink<'_> {
         Ok(self.0.changes())
     }
 
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
+        let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
+        let mut loaded = 0;
+        while let Some(row) = rows() {
+            loaded += prepared.execute(rusqlite::params_from_iter(&row)).map_err(classify)? as u64;
+        }
+        Ok(loaded)
+    }
+
     fn control(&mut self, sql: &str) -> Result<()> {
         self.0.execute_batch(sql).map_err(classify)
     }
@@ -96,6 +105,7 @@ impl rusqlite::ToSql for Value<'_> {
         let borrowed = |value| Ok(ToSqlOutput::Borrowed(value));
         match *self {
             Value::Bool(value) => borrowed(ValueRef::Integer(value.into())),
+            Value::Small(value) => borrowed(ValueRef::Integer(value.into())),
             Value::Int(value) => borrowed(value.map_or(ValueRef::Null, ValueRef::Integer)),
             Value::Text(value) | Value::Json(value) => {
                 borrowed(value.map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes())))

@@ -11,6 +11,8 @@ use crate::{Error, Result};
 pub enum Value<'a> {
     Bool(bool),
     Int(Option<i64>),
+    /// For a column of that width, where rows are sent as they are stored.
+    Small(i16),
     Text(Option<&'a str>),
     /// JSON text.
     Json(Option<&'a str>),

@@ -12,6 +12,7 @@ pub(crate) mod due;
 mod edit;
 pub(crate) mod insert;
 mod list;
+mod load;
 mod new_row;
 pub(crate) mod read;
 mod replace;
@@ -24,6 +25,7 @@ pub use count::{JobCount, JobCounts, count_jobs};
 pub use edit::{delete_job, swap_job, update_job};
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
+pub use load::insert_many_fast;
 pub use read::get_job;
 pub use settle::{Failure, Target};
 pub use verbs::{

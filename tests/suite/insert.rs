@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use drip::{Inserted, Job, JobArgs, NewJob, State, Unique, insert_job, insert_many};
+use drip::{
+    Inserted, Job, JobArgs, JobFilter, NewJob, Page, State, Unique, insert_job, insert_many, insert_many_fast,
+    list_jobs,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -258,6 +261,13 @@ fn insert_both_ways(db: &Db, job: &NewJob) -> Job {
         assert_eq!(db.job(other.id), other);
         other.id = alone.id;
         assert_eq!(other, alone, "alone and in a batch");
+    }
+    if alone.unique_key.is_none() {
+        assert_eq!(db.on(|on| insert_many_fast(on, [job.clone()])).unwrap(), 1);
+        let mut other = list_jobs(&db.client, &JobFilter::new(), Page::newest_first()).unwrap().jobs.remove(0);
+        assert_ne!(other.id, alone.id);
+        other.id = alone.id;
+        assert_eq!(other, alone, "alone and loaded");
     }
     alone
 }

@@ -19,6 +19,7 @@ mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
+mod load; // as many jobs as there are, as fast as the database takes them
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again

@@ -7,7 +7,8 @@
 use std::time::{Duration, Instant};
 
 use drip::{
-    Client, Context, Dialect, Event, HandlerResult, NewJob, Running, Unique, Worker, insert_job, insert_many, retry_job,
+    Client, Context, Dialect, Event, HandlerResult, NewJob, Running, Unique, Worker, insert_job, insert_many,
+    insert_many_fast, retry_job,
 };
 use postgres::{Transaction, fallible_iterator::FallibleIterator};
 use serde_json::{Value, json};
@@ -119,6 +120,15 @@ const CASES: &[Case] = &[
     (
         "many and one",
         |tx| insert_many(&mut *tx, jobs(5, "a")).and_then(|_| insert_job(&mut *tx, job().queue("a"))).map(drop),
+        &["a"],
+    ),
+    ("many, loaded", |tx| insert_many_fast(&mut *tx, jobs(9, "a").chain(jobs(9, "b"))).map(drop), &["a", "b"]),
+    (
+        "loaded ones that ask for silence, or are for later",
+        |tx| {
+            let quiet = jobs(5, "b").map(NewJob::without_notification).chain(jobs(5, "c").map(|job| job.delay(HOUR)));
+            insert_many_fast(&mut *tx, quiet.chain(jobs(1, "a"))).map(drop)
+        },
         &["a"],
     ),
     ("one that asks for silence", |tx| insert_job(&mut *tx, job().without_notification()).map(drop), &[]),

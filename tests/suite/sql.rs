@@ -25,7 +25,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 11] = [
 ];
 
 /// Parameters that not every spelling of their statement has: which has them, and why.
-const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 13] = [
+const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 14] = [
     ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
     ("claim_jobs", &["queue", "limit"], &["sqlite"], "one queue at a time"),
     ("insert_available", &["notify"], &["postgres"], "nobody else has notifications"),
@@ -36,6 +36,26 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 13] = [
     ("insert_jobs", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_job", &["delay_us", "ttl_us"], &["mariadb", "postgres"], "added to the server's time"),
     ("insert_job", &["expires_at"], &["sqlite"], "its time is ours"),
+    (
+        "load_jobs",
+        &[
+            "state",
+            "queue",
+            "kind",
+            "priority",
+            "args",
+            "metadata",
+            "tags",
+            "max_attempts",
+            "scheduled_at",
+            "created_at",
+            "expires_at",
+            "timeout_ms",
+            "ephemeral",
+        ],
+        &["mariadb", "sqlite"],
+        "PostgreSQL copies rows, which are not parameters",
+    ),
     ("promote_jobs", &["ids"], &["mariadb"], "what due_jobs has locked"),
     ("ready_queues", &["after"], &["mariadb"], "one queue at a time"),
     ("promote_jobs", &["limit", "now"], &["postgres", "sqlite"], "MariaDB's due_jobs has these"),

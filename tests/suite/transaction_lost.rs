@@ -11,8 +11,9 @@ use std::{
 };
 
 use drip::{
-    AnySession, Dialect, Error, Job, NewJob, OnDuplicate, Unique, cancel_job, complete_job, discard_job, fail_job,
-    fetch_jobs, insert_job, insert_many, retry_job, snooze_job,
+    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, State, Unique, cancel_job, cancel_jobs,
+    complete_job, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, insert_job, insert_many,
+    insert_many_fast, record_output, release_job, retry_job, retry_jobs, snooze_job, swap_job, update_job,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -266,6 +267,7 @@ struct Jobs {
     waiting: Job,
     cancelled: Job,
     running: Job,
+    held: Job,
 }
 
 impl Jobs {
@@ -275,12 +277,13 @@ impl Jobs {
         let cancelled = cancel_job(&db.client, cancelled.id).unwrap();
         insert_job(&db.client, plain().queue("run")).unwrap().into_job();
         let running = fetch_jobs(&db.client, "run", "worker", 1).unwrap().remove(0);
-        Jobs { waiting, cancelled, running }
+        let held = insert_job(&db.client, plain().pending()).unwrap().into_job();
+        Jobs { waiting, cancelled, running, held }
     }
 
     /// As they stand, and how many there are in all.
-    fn now(&self, db: &Db) -> ([Job; 3], i64) {
-        ([&self.waiting, &self.cancelled, &self.running].map(|job| db.job(job.id)), db.jobs())
+    fn now(&self, db: &Db) -> ([Job; 4], i64) {
+        ([&self.waiting, &self.cancelled, &self.running, &self.held].map(|job| db.job(job.id)), db.jobs())
     }
 }
 
@@ -295,6 +298,16 @@ const VERBS: &[(&str, Verb)] = &[
     }),
     ("insert_many", |on, _| insert_many(on, (0..3).map(|_| plain())).map(drop)),
     ("insert_many, unique", |on, _| insert_many(on, [unique(), plain(), plain()]).map(drop)),
+    ("insert_many_fast", |on, _| insert_many_fast(on, (0..3).map(|_| plain())).map(drop)),
+    ("update_job", |on, jobs| update_job(on, jobs.waiting.id, JobUpdate::new().priority(4)).map(drop)),
+    ("swap_job", |on, jobs| swap_job(on, jobs.waiting.id, |_| Ok(JobUpdate::new().priority(4))).map(drop)),
+    ("record_output", |on, jobs| record_output(on, &jobs.running, json!(1)).map(drop)),
+    ("release_job", |on, jobs| release_job(on, jobs.held.id).map(drop)),
+    ("delete_job", |on, jobs| delete_job(on, jobs.waiting.id).map(drop)),
+    ("delete_jobs", |on, _| delete_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
+    ("cancel_jobs", |on, _| cancel_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
+    ("discard_jobs", |on, _| discard_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
+    ("retry_jobs", |on, _| retry_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("fetch_jobs", |on, _| fetch_jobs(on, "default", "thief", 10).map(drop)),
     ("complete_job", |on, jobs| complete_job(on, &jobs.running).map(drop)),
     ("complete_job by id", |on, jobs| complete_job(on, jobs.running.id).map(drop)),

@@ -100,6 +100,25 @@ impl Db {
         });
     }
 
+    /// The database refuses new jobs to which this condition on `NEW` applies.
+    pub fn refuse_inserts(&self, condition: &str) {
+        self.execute(&match self.dialect {
+            Dialect::Postgres => format!(
+                "CREATE FUNCTION refuse_insert() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
+                 CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job FOR EACH ROW WHEN ({condition})
+                 EXECUTE PROCEDURE refuse_insert()"
+            ),
+            Dialect::Mariadb => format!(
+                "CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job FOR EACH ROW
+                 IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not so'; END IF"
+            ),
+            _ => format!(
+                "CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job WHEN {condition}
+                 BEGIN SELECT RAISE(ABORT, 'not so'); END"
+            ),
+        });
+    }
+
     /// Takes that back.
     pub fn allow(&self) {
         let on = if self.dialect == Dialect::Postgres { "ON drip_job" } else { "" };
