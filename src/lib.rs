@@ -138,8 +138,10 @@ mod duration;
 mod error;
 mod errors;
 mod event;
+mod hooks;
 mod job;
 mod json;
+mod metrics;
 mod migrate;
 mod name;
 mod new_job;
@@ -149,6 +151,8 @@ mod queue;
 mod retry;
 mod session;
 mod state;
+mod stopwatch;
+mod trace;
 mod unique;
 mod wake;
 mod worker;
@@ -176,8 +180,10 @@ pub use queue::{
 
 // Workers, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
+pub use metrics::Metrics;
 pub use worker::{
-    CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Outcome, Queue, Report, Running, Worked, Worker,
+    CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
+    Worker,
 };
 
 /// The program in the README compiles.
