@@ -73,7 +73,8 @@
 //!
 //! Further on: what failed jobs wait for ([`RetryPolicy`]), jobs that are the same as others ([`Unique`]), other endings
 //! than done or failed ([`Outcome`]), handlers that should stop ([`CancelToken`]), what happens at the moment
-//! ([`Event`]), what went wrong ([`Error`]).
+//! ([`Event`]), what has been counted ([`Metrics`]), what runs around inserts and handlers
+//! ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)), what went wrong ([`Error`]).
 //!
 //! # States
 //!
@@ -114,6 +115,8 @@
 //! | `mariadb` | MariaDB through the `mysql` crate | yes |
 //! | `sqlite` | SQLite through the `rusqlite` crate | yes |
 //! | `bundled` | compiles SQLite into the program; without it the system's is linked, which must be 3.45.3 or newer | yes |
+//! | `tracing` | a span `drip.job` for each attempt, and an event for each [`Event`], with the target `drip` | no |
+//! | `cpu-time` | how much of its run each attempt computes ([`JobEvent::cpu`], [`Metrics`]), on Unix | no |
 //!
 //! # What it is not
 //!
