@@ -21,7 +21,7 @@ pub enum Event {
     /// A job was inserted through this client. (In a caller's own transaction nobody knows whether it will commit:
     /// those are not reported.)
     Inserted(JobEvent),
-    /// A worker has begun to run a job.
+    /// A worker, or [`work_once`](crate::Worker::work_once), has begun to run a job.
     Started(JobEvent),
     /// A job's row is completed (or gone, if it was ephemeral).
     Completed(JobEvent),
