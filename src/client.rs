@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use r2d2::{ManageConnection, Pool};
 
 use crate::{
-    Error, Result,
+    AnySession, Error, NewJob, Result, Session,
     clock::Clock,
     dialect::{CallersPool, Connection, Database, Dialect, Driver, OwnPool, PoolSize, TransactionBody},
     event::{Events, Subscription},
+    hooks::InsertHooks,
+    metrics::Metrics,
     wake::Wake,
 };
 
@@ -29,6 +31,7 @@ struct Shared {
     clock: Option<Clock>,
     wake: Wake,
     events: Events,
+    insert_hooks: InsertHooks,
     #[cfg(feature = "postgres")]
     notifier: crate::notify::Notifier,
 }
@@ -39,6 +42,7 @@ struct Shared {
 pub struct ClientBuilder {
     size: PoolSize,
     clock: Option<Clock>,
+    insert_hooks: InsertHooks,
 }
 
 impl Client {
@@ -88,9 +92,10 @@ impl Client {
         Client::builder().from_connector(connect)
     }
 
-    /// To choose the size of the pool, or the clock.
+    /// To choose the size of the pool, or what every job passes before it is inserted.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder { size: PoolSize { connections: 10, timeout: Duration::from_secs(10) }, clock: None }
+        let size = PoolSize { connections: 10, timeout: Duration::from_secs(10) };
+        ClientBuilder { size, clock: None, insert_hooks: InsertHooks::default() }
     }
 
     /// Runs `body` in a transaction that this client opens: commits it if the closure answers `Ok`, and rolls it back
@@ -165,6 +170,49 @@ impl Client {
         self.0.events.subscribe()
     }
 
+    /// What has been counted so far of what happens through this client and its workers: as text, what Prometheus reads.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn main() -> drip::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
+    /// # client.migrate()?;
+    /// drip::insert_job(&client, drip::NewJob::new("greet", serde_json::json!({})))?;
+    /// let text = client.metrics().to_string();
+    /// assert!(text.contains("drip_jobs_inserted_total{queue=\"default\",kind=\"greet\"} 1"));
+    /// # Ok(()) }
+    /// ```
+    pub fn metrics(&self) -> Metrics {
+        self.0.events.counters().read()
+    }
+
+    /// The place `session`, with the [insert hooks](ClientBuilder::on_insert) of this client. A transaction of the
+    /// application's own does not know the client, and inserts through it alone pass no hooks.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn main() -> drip::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("app.db");
+    /// # let client = drip::Client::connect(&format!("sqlite://{}", path.display()))?;
+    /// # client.migrate()?;
+    /// # let mut connection = rusqlite::Connection::open(&path)?;
+    /// let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    /// drip::insert_job(client.on(&mut tx), drip::NewJob::new("greet", serde_json::json!({})))?;
+    /// tx.commit()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Everything else is as if the verb were given `session` itself.
+    pub fn on<'a>(&'a self, session: impl Session + 'a) -> AnySession<'a> {
+        session.any().of(self)
+    }
+
     /// Which kind of database it is.
     pub fn dialect(&self) -> Dialect {
         self.0.database.dialect()
@@ -181,6 +229,10 @@ impl Client {
 
     pub(crate) fn events(&self) -> &Events {
         &self.0.events
+    }
+
+    pub(crate) fn insert_hooks(&self) -> &InsertHooks {
+        &self.0.insert_hooks
     }
 
     pub(crate) fn wake(&self) -> &Wake {
@@ -222,6 +274,29 @@ impl ClientBuilder {
     /// For tests: the clock to ask instead of the database's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// Passes every job through `hook` before it is checked and inserted: to change it, or to refuse it by an error, which
+    /// then is what the insert answers, with nothing inserted. Several hooks are run in the order in which they were added.
+    ///
+    /// ```
+    /// # fn main() -> drip::Result<()> {
+    /// let builder = drip::Client::builder().on_insert(|job| match job.kind().starts_with("legacy_") {
+    ///     true => Err(drip::Error::invalid("kind", "is no longer in use")),
+    ///     false => Ok(job.metadata_entry("release", "2.4".into())),
+    /// });
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// **Only where the insert knows the client**: `insert_job(&client, …)` and `insert_job(client.on(&mut tx), …)`. The
+    /// bare `&mut tx` of an application's own transaction, or of a handler's, does not, and its inserts pass no hooks; nor
+    /// does what is inserted by SQL. So write [`client.on(&mut tx)`](Client::on) (in a handler
+    /// `context.client().on(tx)`) wherever a client has hooks that matter.
+    ///
+    /// A hook runs once for each job, in the thread of the insert and before anything is sent. A panic is the caller's.
+    pub fn on_insert(mut self, hook: impl Fn(NewJob) -> Result<NewJob> + Send + Sync + 'static) -> Self {
+        self.insert_hooks.add(hook);
         self
     }
 
@@ -280,6 +355,7 @@ impl ClientBuilder {
             wake: self.clock.as_ref().map(|clock| clock.wake().clone()).unwrap_or_default(),
             clock: self.clock,
             events: Events::default(),
+            insert_hooks: self.insert_hooks,
         }))
     }
 }

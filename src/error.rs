@@ -105,7 +105,9 @@ impl Error {
         Error::from(Kind::Other).because(source)
     }
 
-    pub(crate) fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
+    /// Input that an insert hook refuses: which field, and what is the matter with it (see
+    /// [`on_insert`](crate::ClientBuilder::on_insert)).
+    pub fn invalid(field: impl Into<Cow<'static, str>>, problem: impl Into<String>) -> Self {
         Kind::Invalid { field: field.into(), problem: problem.into() }.into()
     }
 

@@ -3,21 +3,16 @@
 //! An event is a hint to whoever watches: it is sent after the fact, to subscribers that can neither block nor break a
 //! worker. The truth is in the database.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+mod hub;
+mod news;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+pub(crate) use hub::Events;
+pub use hub::{SUBSCRIPTION_CAPACITY, Subscription};
+pub(crate) use news::{News, Timing};
+
+use std::time::Duration;
 
 use crate::{Job, State};
-
-/// How many events a subscriber may leave unread before further ones are dropped.
-pub const SUBSCRIPTION_CAPACITY: usize = 65_536;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +21,7 @@ pub enum Event {
     /// A job was inserted through this client. (In a caller's own transaction nobody knows whether it will commit:
     /// those are not reported.)
     Inserted(JobEvent),
-    /// A worker has begun to run a job.
+    /// A worker, or [`work_once`](crate::Worker::work_once), has begun to run a job.
     Started(JobEvent),
     /// A job's row is completed (or gone, if it was ephemeral).
     Completed(JobEvent),
@@ -123,8 +118,13 @@ pub struct JobEvent {
     pub claim_seq: i64,
     /// The error, where there is one.
     pub error: Option<String>,
+    /// How long the attempt had to wait: from when the job was due to when it was claimed, by the database's clock, and
+    /// from then to when a thread took it up.
+    pub waited: Option<Duration>,
     /// How long the handler ran, where one did.
     pub duration: Option<Duration>,
+    /// How much of that time its thread was computing, where its handler has returned: with the feature `cpu-time`, on Unix.
+    pub cpu: Option<Duration>,
 }
 
 impl JobEvent {
@@ -137,112 +137,9 @@ impl JobEvent {
             attempt: job.attempt,
             claim_seq: job.claim_seq,
             error: None,
+            waited: None,
             duration: None,
+            cpu: None,
         }
-    }
-}
-
-/// The events of one subscription.
-///
-/// Dropping it ends the subscription. A subscriber that does not keep up loses the newest events, and
-/// [`missed`](Subscription::missed) counts them.
-#[derive(Debug)]
-pub struct Subscription {
-    events: Receiver<Event>,
-    missed: Arc<AtomicU64>,
-}
-
-impl Subscription {
-    /// The channel on which the events arrive.
-    pub fn events(&self) -> &Receiver<Event> {
-        &self.events
-    }
-
-    /// The next event, waited for until `timeout` has passed.
-    pub fn next_within(&self, timeout: Duration) -> Option<Event> {
-        self.events.recv_timeout(timeout).ok()
-    }
-
-    /// How many events were dropped because [`SUBSCRIPTION_CAPACITY`] of them had not been read.
-    pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
-    }
-}
-
-/// Everybody who watches a client.
-#[derive(Clone, Default)]
-pub(crate) struct Events(Arc<Hub>);
-
-#[derive(Default)]
-struct Hub {
-    /// Whether anybody watches: asked before an event is even made.
-    watched: AtomicBool,
-    subscribers: Mutex<Vec<Subscriber>>,
-}
-
-struct Subscriber {
-    events: Sender<Event>,
-    missed: Arc<AtomicU64>,
-}
-
-impl Events {
-    pub(crate) fn subscribe(&self) -> Subscription {
-        let (sender, events) = bounded(SUBSCRIPTION_CAPACITY);
-        let missed = Arc::new(AtomicU64::new(0));
-        let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
-        subscribers.push(Subscriber { events: sender, missed: missed.clone() });
-        self.0.watched.store(true, Ordering::Release);
-        Subscription { events, missed }
-    }
-
-    /// Tells everybody, if there is anybody.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.0.watched.load(Ordering::Acquire) {
-            self.send(event());
-        }
-    }
-
-    fn send(&self, event: Event) {
-        let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
-        subscribers.retain(|subscriber| match subscriber.events.try_send(event.clone()) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                subscriber.missed.fetch_add(1, Ordering::Relaxed);
-                true
-            }
-            Err(TrySendError::Disconnected(_)) => false,
-        });
-        self.0.watched.store(!subscribers.is_empty(), Ordering::Release);
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slow_subscriber_loses_events_and_knows_how_many() {
-        let events = Events::default();
-        let slow = events.subscribe();
-        for _ in 0..SUBSCRIPTION_CAPACITY + 3 {
-            events.tell(|| Event::Idle { worker: "w".into() });
-        }
-        assert_eq!(slow.missed(), 3);
-        assert_eq!(slow.events().len(), SUBSCRIPTION_CAPACITY);
-    }
-
-    #[test]
-    fn nothing_is_made_for_nobody() {
-        let events = Events::default();
-        events.tell(|| panic!("nobody watches"));
-        drop(events.subscribe());
-        events.tell(|| Event::Idle { worker: "w".into() });
-        events.tell(|| panic!("nobody watches any more"));
     }
 }

@@ -78,7 +78,8 @@
 //!
 //! Further on: what failed jobs wait for ([`RetryPolicy`]), jobs that are the same as others ([`Unique`]), other endings
 //! than done or failed ([`Outcome`]), handlers that should stop ([`CancelToken`]), what happens at the moment
-//! ([`Event`]), what went wrong ([`Error`]).
+//! ([`Event`]), what has been counted ([`Metrics`]), what runs around inserts and handlers
+//! ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)), what went wrong ([`Error`]).
 //!
 //! # States
 //!
@@ -119,6 +120,8 @@
 //! | `mariadb` | MariaDB through the `mysql` crate | yes |
 //! | `sqlite` | SQLite through the `rusqlite` crate | yes |
 //! | `bundled` | compiles SQLite into the program; without it the system's is linked, which must be 3.45.3 or newer | yes |
+//! | `tracing` | a span `drip.job` for each attempt, and an event for each [`Event`], with the target `drip` | no |
+//! | `cpu-time` | how much of its run each attempt computes ([`JobEvent::cpu`], [`Metrics`]), on Unix | no |
 //!
 //! # What it is not
 //!
@@ -145,9 +148,11 @@ mod error;
 mod errors;
 mod event;
 mod filter;
+mod hooks;
 mod job;
 mod job_update;
 mod json;
+mod metrics;
 mod migrate;
 mod name;
 mod new_job;
@@ -157,6 +162,8 @@ mod queue;
 mod retry;
 mod session;
 mod state;
+mod stopwatch;
+mod trace;
 mod unique;
 mod wake;
 mod worker;
@@ -189,8 +196,10 @@ pub use queue::{
 
 // Workers, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
+pub use metrics::Metrics;
 pub use worker::{
-    CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Outcome, Queue, Report, Running, Worked, Worker,
+    CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
+    Worker,
 };
 
 /// The program in the README compiles.

@@ -199,6 +199,42 @@ impl NewJob {
         self
     }
 
+    /// Other args, with the limits of [`new`](NewJob::new). Default: those that the job was made with.
+    pub fn args(mut self, args: Value) -> Self {
+        self.args = json::check_value(args, json::MAX_BYTES);
+        self
+    }
+
+    /// One more entry in the metadata, or another value for one that is there.
+    pub fn metadata_entry(mut self, key: impl Into<String>, value: Value) -> Self {
+        self.metadata = self.metadata.and_then(|text| {
+            let mut entries: serde_json::Map<_, _> = serde_json::from_str(&text).unwrap_or_default(); // was checked
+            entries.insert(key.into(), value);
+            json::check_value(Value::Object(entries), json::MAX_BYTES)
+        });
+        self
+    }
+
+    /// The kind of the job.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The queue in which it is to wait.
+    pub fn queue_name(&self) -> &str {
+        &self.queue
+    }
+
+    /// The args as they will be stored, unless they are such that the insert will refuse them.
+    pub fn args_text(&self) -> Option<&str> {
+        self.args.as_deref().ok()
+    }
+
+    /// The metadata as it will be stored, unless it is such that the insert will refuse it.
+    pub fn metadata_text(&self) -> Option<&str> {
+        self.metadata.as_deref().ok()
+    }
+
     /// Whether it is available from the beginning, for ever, and beside any other.
     pub(crate) fn is_available_at_once(&self) -> bool {
         self.due == Due::Now && self.ttl.is_none() && self.unique.is_none() && !self.pending

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use r2d2::{ManageConnection, PooledConnection};
 
 use crate::{
-    Client, Error, Result,
+    Client, Error, NewJob, Result,
     dialect::{Borrowed, Connection, Dialect, Driver, Link, Sql},
+    new_job::Checked,
 };
 
 /// How often a transaction of our own is run before a transient error is given to the caller.
@@ -27,6 +28,8 @@ const RETRIED_FOR: Duration = Duration::from_secs(5);
 ///   Nothing is tried again, no setting is changed, and what was written counts when the caller commits.
 /// - `&mut postgres::Client`, `&mut mysql::Conn`, `&mut rusqlite::Connection`, and r2d2's pooled connections of them: if
 ///   a transaction is open on it, the verb takes part in it; otherwise it opens its own.
+///
+/// - [`client.on(&mut tx)`](Client::on): the same places, with the client's insert hooks.
 ///
 /// Pass `&mut *tx` to use a borrowed `tx` again afterwards. Sealed.
 pub trait Session: sealed::Session {}
@@ -44,6 +47,8 @@ impl<S: sealed::Session> Session for S {}
 pub struct AnySession<'a> {
     place: Place<'a>,
     now: Option<Timestamp>,
+    /// Whose hooks jobs pass on their way, where the place itself does not say.
+    hooks: Option<&'a Client>,
 }
 
 enum Place<'a> {
@@ -66,12 +71,19 @@ impl<'a> AnySession<'a> {
         self
     }
 
+    /// With the hooks of this client, and its clock if a test gave it one.
+    pub(crate) fn of(mut self, client: &'a Client) -> Self {
+        self.now = self.now.or(client.now());
+        self.hooks = Some(client);
+        self
+    }
+
     fn transaction(link: impl Link + 'a, dialect: Dialect) -> Self {
-        AnySession { place: Place::Transaction(Box::new(link), dialect), now: None }
+        AnySession { place: Place::Transaction(Box::new(link), dialect), now: None, hooks: None }
     }
 
     fn connection(connection: impl Connection + 'a) -> Self {
-        AnySession { place: Place::Connection(Box::new(connection)), now: None }
+        AnySession { place: Place::Connection(Box::new(connection)), now: None, hooks: None }
     }
 
     /// The time that was set with [`at`](AnySession::at).
@@ -81,7 +93,7 @@ impl<'a> AnySession<'a> {
 
     /// A client, at a time that may be set.
     pub(crate) fn new_at(client: &'a Client, now: Option<Timestamp>) -> Self {
-        AnySession { place: Place::Client(client), now }
+        AnySession { now, ..sealed::Session::any(client) }
     }
 
     /// The client, if this session is one.
@@ -89,6 +101,14 @@ impl<'a> AnySession<'a> {
         match self.place {
             Place::Client(client) => Some(client),
             _ => None,
+        }
+    }
+
+    /// The job as the hooks of the client leave it, checked.
+    pub(crate) fn check(&self, job: NewJob) -> Result<Checked> {
+        match self.hooks {
+            Some(client) => client.insert_hooks().apply(job)?.check(),
+            None => job.check(),
         }
     }
 
@@ -202,7 +222,7 @@ impl sealed::Session for &Client {
     where
         Self: 'a,
     {
-        AnySession { place: Place::Client(self), now: None }
+        AnySession { place: Place::Client(self), now: None, hooks: Some(self) }
     }
 }
 

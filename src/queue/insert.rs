@@ -10,10 +10,10 @@ use super::{
     replace::replace_if_asked,
 };
 use crate::{
-    Client, Error, Event, Job, Result, Session, State,
+    Client, Error, Job, Result, Session, State,
     clock::after,
     dialect::{Sql, Statement, Value, statement},
-    event::JobEvent,
+    event::{JobEvent, News, Timing},
     new_job::{Checked, Due, NewJob},
 };
 
@@ -81,10 +81,10 @@ impl Inserted {
 /// [`is_invalid_input`](Error::is_invalid_input), before anything is sent;
 /// [`is_transaction_lost`](Error::is_transaction_lost), with nothing written;
 /// [`is_transient`](Error::is_transient), for a unique job in a transaction of REPEATABLE READ or stricter which cannot
-/// see the duplicate.
+/// see the duplicate; or what an [insert hook](crate::ClientBuilder::on_insert) answers.
 pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> {
-    let checked = job.into().check()?;
     let session = on.any();
+    let checked = session.check(job.into())?;
     let client = session.client();
     let inserted = match &checked.job.unique {
         None => session.once(|sql| insert_one(sql, &checked))?,
@@ -103,12 +103,12 @@ pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> 
 /// # Errors
 /// As [`insert_job`]; a job that is refused is named by its place in the batch, which starts at 0.
 pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Inserted>> {
-    let check = |(index, job): (usize, J)| job.into().check().map_err(|error| error.of_job(index));
+    let session = on.any();
+    let check = |(index, job): (usize, J)| session.check(job.into()).map_err(|error| error.of_job(index));
     let checked = jobs.into_iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
     if checked.is_empty() {
         return Ok(Vec::new());
     }
-    let session = on.any();
     let client = session.client();
     let inserted = session.write(|sql| insert_all(sql, &checked))?;
     if let Some(client) = client {
@@ -120,7 +120,7 @@ pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<It
 
 /// Tells subscribers of jobs that have been committed, and wakes the workers.
 fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
-    let jobs = jobs.inspect(|(job, _)| client.events().tell(|| Event::Inserted(JobEvent::of(job))));
+    let jobs = jobs.inspect(|(job, _)| tell_inserted(client, job));
     let notified = |(job, checked): &(&Job, &Checked)| checked.job.notify && job.state == State::Available;
     let queues: Vec<&str> = jobs.filter(notified).map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.
@@ -128,6 +128,10 @@ fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>)
     if !queues.is_empty() {
         client.announce(queues.into_iter());
     }
+}
+
+fn tell_inserted(client: &Client, job: &Job) {
+    client.events().tell_job(News::Inserted, job, &Timing::default(), || JobEvent::of(job));
 }
 
 /// Inserts one job; the caller has seen to a transaction if it is unique.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{new_row::millis, read};
 use crate::{
-    Error, NewJob, Result, Session, State,
+    AnySession, Error, NewJob, Result, Session, State,
     clock::after,
     dialect::{LOADED_COLUMNS, Sql, Statement, Value, statement, truncated},
     new_job::{Checked, Due},
@@ -37,25 +37,27 @@ static NOTIFY: Statement = statement!("notify_queues" of postgres);
 /// # Errors
 /// As [`insert_many`](crate::insert_many); [`is_invalid_input`](Error::is_invalid_input) for a unique job.
 pub fn insert_many_fast<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<Item = J>) -> Result<usize> {
-    let check = |(index, job): (usize, J)| check(job.into()).map_err(|error| error.of_job(index));
+    let session = on.any();
+    let check = |(index, job): (usize, J)| check(&session, job.into()).map_err(|error| error.of_job(index));
     let jobs = jobs.into_iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
     if jobs.is_empty() {
         return Ok(0);
     }
-    let session = on.any();
     let client = session.client();
     let queues = session.write(|sql| load(sql, &jobs))?;
     if let Some(client) = client {
+        client.events().count_inserted(jobs.iter().map(|checked| &checked.job));
         client.announce(queues.into_iter());
     }
     Ok(jobs.len())
 }
 
-fn check(job: NewJob) -> Result<Checked> {
-    if job.unique.is_some() {
-        return Err(Error::invalid("unique", "jobs cannot be inserted this way; see insert_many"));
+fn check(session: &AnySession<'_>, job: NewJob) -> Result<Checked> {
+    let checked = session.check(job)?;
+    match checked.job.unique {
+        Some(_) => Err(Error::invalid("unique", "jobs cannot be inserted this way; see insert_many")),
+        None => Ok(checked),
     }
-    job.check()
 }
 
 /// Answers the queues whose workers should know.

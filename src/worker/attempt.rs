@@ -11,21 +11,24 @@ use super::{
     context::Context,
     finished::{Finished, Letter},
     handler::{Failed, Run},
+    middleware::{Called, call},
     outcome::Outcome,
     panic::{Panicked, catch, discard},
     settings::Settings,
     slot::{Occupant, Slot, Stuck},
 };
 use crate::{
-    Client, Error, Event, Job, RetryPolicy, State,
+    Client, Error, Job, RetryPolicy, State,
     dialect::{OpenTransaction, Sql},
     duration::MAX_DURATION,
-    event::JobEvent,
+    event::{JobEvent, News, Timing},
     json,
     queue::{
         complete, read,
         settle::{Ending, Failure, settle_one},
     },
+    stopwatch::Stopwatch,
+    trace,
 };
 
 /// Further sources of an error are left out; the database keeps less than that.
@@ -41,12 +44,6 @@ const SETTLED_BEFORE: &str =
 /// How long a thread rests that could not begin a transaction.
 const UNBEGUN_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a handler has answered, and how.
-pub(super) enum Answer {
-    Answered(Result<Outcome, Failed>),
-    Panicked(Panicked),
-}
-
 /// What has come of an attempt.
 pub(super) enum Verdict {
     /// Still to be recorded.
@@ -59,18 +56,18 @@ pub(super) enum Verdict {
 
 /// Runs a claimed job on this thread. Answers whether the thread is still wanted.
 pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
-    let Claimed { job, queue } = claimed;
-    let started = Instant::now();
-    let context = begin(shared, slot, &job, queue, started);
-    shared.client.events().tell(|| Event::Started(JobEvent::of(&job)));
-    let verdict = match shared.settings.handlers.get(&job.kind) {
+    let Claimed { job, queue, since } = claimed;
+    let (watch, timing) = (Stopwatch::start(), Timing::of(&job, since));
+    let context = begin(shared, slot, &job, queue, (watch.began, timing));
+    shared.client.events().tell_job(News::Started, &job, &timing, || JobEvent::of(&job));
+    let verdict = trace::in_attempt(&job, &shared.id, || match shared.settings.handlers.get(&job.kind) {
         Some(Run::Plain(handler)) => plain(&shared.settings, &context, &**handler),
         Some(Run::Transactional(_, handler)) => transactional(&shared.settings, &context, &**handler),
         // Claims name the kinds: this one was changed by hand in between.
         None => Verdict::Open(Ending::GiveBack),
-    };
+    });
     let left = slot.vacate();
-    finish(shared, job, verdict, started.elapsed(), left.as_ref());
+    finish(shared, job, verdict, &timing.ended(&watch), left.as_ref());
     match left.and_then(|occupant| occupant.stuck) {
         // The place was given to another thread when that was started.
         Some(Stuck::Replaced) => return false,
@@ -81,12 +78,27 @@ pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
     true
 }
 
-fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, queue: Option<usize>, started: Instant) -> Context {
+fn begin(
+    shared: &Shared,
+    slot: &Slot,
+    job: &Arc<Job>,
+    queue: Option<usize>,
+    (started, timing): (Instant, Timing),
+) -> Context {
     let timeout = shared.settings.timeout(job);
     let context = Context::new(&shared.client, job.clone(), &shared.id).watched(&shared.watch.0, timeout);
     let transactional = matches!(shared.settings.handlers.get(&job.kind), Some(Run::Transactional(..)));
     let cancel = context.cancel().clone();
-    slot.occupy(Occupant { job: job.clone(), queue, cancel, started, transactional, disowned: None, stuck: None });
+    slot.occupy(Occupant {
+        job: job.clone(),
+        queue,
+        cancel,
+        started,
+        timing,
+        transactional,
+        disowned: None,
+        stuck: None,
+    });
     if timeout.is_some() {
         let _ = shared.watch.0.try_send(());
     }
@@ -97,49 +109,56 @@ fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, queue: Option<usize>, sta
 }
 
 /// Hands on what is still to be recorded, and tells of what need not be, or does not count.
-fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, took: Duration, occupant: Option<&Occupant>) {
+fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, timing: &Timing, occupant: Option<&Occupant>) {
     let disowned = occupant.is_some_and(|occupant| occupant.disowned.is_some());
     match verdict {
         Verdict::Open(ending) if !disowned => {
             // Only a worker that is over no longer receives; what was not recorded is run again.
-            let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, ending, took)));
+            let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, ending, *timing)));
         }
-        Verdict::Settled(Some(settled)) => tell(&shared.client, &settled, settled.state, took, false),
+        Verdict::Settled(Some(settled)) => tell(&shared.client, &settled, settled.state, timing, false),
         Verdict::Settled(None) if !disowned => {
             // If it has, the fence refuses this.
-            let ending = failure(&shared.settings, &job, UNSETTLED.to_owned(), String::new());
-            let finished = Finished { settled: true, ..Finished::new(job, ending, took) };
+            let ending = unsettled(&shared.settings, &job);
+            let finished = Finished { settled: true, ..Finished::new(job, ending, *timing) };
             let _ = shared.finished.0.send(Letter::Finished(finished)); // as above
         }
         Verdict::Settled(None) => {}
         Verdict::Open(_) | Verdict::ClaimLost => {
-            shared.client.events().tell(|| Event::ClaimLost(event(&job, took)));
+            shared.client.events().tell_job(News::ClaimLost, &job, timing, || event(&job));
         }
     }
 }
 
 fn plain(settings: &Settings, context: &Context, handler: &dyn Fn(&Context) -> Result<Outcome, Failed>) -> Verdict {
-    match catch(|| handler(context)) {
-        Ok(answer) => verdict(settings, context.job(), Answer::Answered(answer)),
-        Err(panicked) => verdict(settings, context.job(), Answer::Panicked(panicked)),
-    }
+    verdict(settings, context.job(), call(&settings.middleware, context, || handler(context)).answer)
 }
 
 /// What an answer means for the job.
-pub(super) fn verdict(settings: &Settings, job: &Job, answer: Answer) -> Verdict {
+pub(super) fn verdict(settings: &Settings, job: &Job, answer: Result<Outcome, Failed>) -> Verdict {
     match answer {
-        Answer::Answered(Ok(Outcome::CompleteWith(output))) => match json::check_output(output) {
+        Ok(Outcome::CompleteWith(output)) => match json::check_output(output) {
             Ok(output) => Verdict::Open(Ending::Complete { output: Some(output) }),
             Err(problem) => Verdict::Open(failure(settings, job, format!("output: {problem}"), String::new())),
         },
-        Answer::Answered(Ok(outcome)) => of_outcome(outcome),
-        Answer::Answered(Err(error)) => {
-            let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
-            let (text, trace) = catch(|| described(&*error)).unwrap_or_else(unspeakable);
-            discard(error);
+        Ok(outcome) => of_outcome(outcome),
+        Err(error) => {
+            let (text, trace) = told_of(error);
             Verdict::Open(failure(settings, job, text, trace))
         }
-        Answer::Panicked(Panicked { message, backtrace }) => Verdict::Open(failure(settings, job, message, backtrace)),
+    }
+}
+
+/// The text of what a handler has failed with, and what led to it.
+fn told_of(error: Failed) -> (String, String) {
+    match error.downcast::<Panicked>() {
+        Ok(panicked) => (panicked.message, panicked.backtrace),
+        Err(error) => {
+            let unspeakable = |panicked: Panicked| ("the error cannot be described".to_owned(), panicked.message);
+            let told = catch(|| described(&*error)).unwrap_or_else(unspeakable);
+            discard(error);
+            told
+        }
     }
 }
 
@@ -148,6 +167,10 @@ fn failure(settings: &Settings, job: &Job, error: String, trace: String) -> Endi
     let delay = catch(|| policy.delay(job.attempt, &error))
         .unwrap_or_else(|_| RetryPolicy::default().delay(job.attempt, &error));
     Ending::Fail(Failure::new(error).trace(trace).retry(RetryPolicy::constant(delay)))
+}
+
+fn unsettled(settings: &Settings, job: &Job) -> Ending {
+    failure(settings, job, UNSETTLED.to_owned(), String::new())
 }
 
 fn of_outcome(outcome: Outcome) -> Verdict {
@@ -231,13 +254,13 @@ fn inside(
     handler: &dyn Fn(&mut OpenTransaction<'_, '_>, &Context) -> Result<Outcome, Failed>,
     tx: &mut OpenTransaction<'_, '_>,
 ) -> crate::Result<Verdict> {
-    let ending = match catch(|| handler(tx, context)) {
-        Ok(answer) => match verdict(settings, context.job(), Answer::Answered(answer)) {
-            Verdict::Open(Ending::Fail(failure)) => return Ok(Verdict::Open(Ending::Fail(failure))),
-            Verdict::Open(ending) => Some(ending),
-            Verdict::Settled(_) | Verdict::ClaimLost => None,
-        },
-        Err(panicked) => return Ok(verdict(settings, context.job(), Answer::Panicked(panicked))),
+    let Called { answer, failed } = call(&settings.middleware, context, || handler(tx, context));
+    let ending = match verdict(settings, context.job(), answer) {
+        // Middleware may make something else of a failure; what the handler wrote is taken back all the same.
+        Verdict::Open(ending) if failed || matches!(ending, Ending::Fail(_)) => return Ok(Verdict::Open(ending)),
+        Verdict::Open(ending) => Some(ending),
+        _ if failed => return Ok(Verdict::Open(unsettled(settings, context.job()))),
+        Verdict::Settled(_) | Verdict::ClaimLost => None,
     };
     let mut link = tx.link();
     // As a caller's: the handler may have lost the transaction without noticing.
@@ -291,25 +314,28 @@ pub(super) fn has_freed_key(job: &Job, now: State) -> bool {
     job.holds_key_in(State::Running) && !job.holds_key_in(now)
 }
 
-/// An event about an attempt that took so long.
-pub(super) fn event(job: &Job, took: Duration) -> JobEvent {
+/// An event about an attempt, with its error if it has left one.
+fn event(job: &Job) -> JobEvent {
     let error = job.errors.last().filter(|error| error.attempt == job.attempt).map(|error| error.error.clone());
-    JobEvent { duration: Some(took), error, ..JobEvent::of(job) }
+    JobEvent { error, ..JobEvent::of(job) }
 }
 
 /// Says what has become of a job that is recorded, and is in the state `now`. For nobody, nothing is copied.
-pub(super) fn tell(client: &Client, job: &Job, now: State, took: Duration, timed_out: bool) {
+pub(super) fn tell(client: &Client, job: &Job, now: State, timing: &Timing, timed_out: bool) {
     use State::*;
-    client.events().tell(|| {
-        let event = JobEvent { state: now, ..event(job, took) };
-        match now {
-            Completed => Event::Completed(event),
-            Cancelled => Event::Cancelled(event),
-            _ if timed_out => Event::TimedOut(event),
-            Discarded => Event::Discarded(event),
-            Scheduled => Event::Snoozed(event),
-            Available => Event::GivenBack(event),
-            _ => Event::Failed(event),
-        }
-    });
+    let news = match now {
+        Completed => News::Completed,
+        Cancelled => News::Cancelled,
+        _ if timed_out => News::TimedOut,
+        Discarded => News::Discarded,
+        Scheduled => News::Snoozed,
+        Available => News::GivenBack,
+        _ => News::Failed,
+    };
+    client.events().tell_job(news, job, timing, || JobEvent { state: now, ..event(job) });
+}
+
+/// Says that a job which no handler has begun, or which none will finish, was given back.
+pub(super) fn tell_given_back(client: &Client, job: &Job) {
+    client.events().tell_job(News::GivenBack, job, &Timing::default(), || JobEvent::of(job));
 }

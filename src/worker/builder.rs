@@ -7,10 +7,13 @@ use crossbeam_channel::bounded;
 use super::{
     Shared,
     budget::{Budget, MAX_AHEAD},
+    context::Context,
     finished::MAILBOX,
-    handler::{Handler, Run, sealed},
+    handler::{Handler, HandlerResult, Run, sealed},
     health::Signs,
     in_hand::InHand,
+    middleware::Next,
+    outcome::Outcome,
     queues::Queue,
     running::Running,
     settings::Settings,
@@ -94,6 +97,34 @@ impl Worker {
             self.problem.get_or_insert(Problem { field: "handler", text: format!("the kind {kind:?} has two") });
         }
         self.settings.handlers.insert(kind, run);
+        self
+    }
+
+    /// Runs `middleware` around every handler, plain and transactional ones alike. Of several the one that was added first is
+    /// the outermost.
+    ///
+    /// ```
+    /// # fn worker(client: &drip::Client) -> drip::Worker {
+    /// use drip::{Context, Next, Outcome, Worker};
+    ///
+    /// Worker::new(client).middleware(|context: &Context, next: Next| {
+    ///     let answer = next.run();
+    ///     if let Err(error) = &answer {
+    ///         eprintln!("attempt {} at job {}: {error}", context.attempt(), context.job().id);
+    ///     }
+    ///     answer
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// What it answers counts, whatever the handler has answered, and also if it did not run [`next`](Next::run) at all. But
+    /// a transactional handler that has failed has its writes taken back even where middleware makes a success of that.
+    /// A panic in it fails the attempt.
+    pub fn middleware(
+        mut self,
+        middleware: impl Fn(&Context, Next<'_>) -> HandlerResult<Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.middleware.push(Arc::new(middleware));
         self
     }
 

@@ -9,7 +9,7 @@ use std::{
 use crossbeam_channel::{never, select};
 
 use super::{
-    Claimed, Order, Shared,
+    Claimed, Order, Shared, attempt,
     budget::Pace,
     lifeline::Lifeline,
     queues::{Claim, shares},
@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     Event, Job, Result,
-    event::JobEvent,
     queue::{
         claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
         due::{self, next_due, promote_on},
@@ -159,8 +158,8 @@ impl Claimer {
         }
         if !jobs.is_empty() {
             self.signals.had_work();
-            shared.client.events().tell(|| Event::Claimed { worker: shared.id.to_string(), count: jobs.len() });
         }
+        shared.client.events().tell_claim(&shared.id, jobs.len());
         self.dispatch(jobs);
         Ok(())
     }
@@ -173,7 +172,9 @@ impl Claimer {
     fn dispatch(&mut self, jobs: Vec<Job>) {
         self.pace.start(&self.shared.budget);
         let place = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
-        let claimed: Vec<_> = jobs.into_iter().map(|job| Claimed { queue: place(&job), job: Arc::new(job) }).collect();
+        let since = Instant::now();
+        let claimed = |job: Job| Claimed { queue: place(&job), job: Arc::new(job), since };
+        let claimed: Vec<_> = jobs.into_iter().map(claimed).collect();
         claimed.iter().for_each(|one| self.shared.budget.take(one.queue));
         let stop = &self.shared.stop;
         if stop.is_requested() && (!stop.drains() || self.shared.runners.are_dismissed()) {
@@ -314,8 +315,7 @@ impl Claimer {
         self.shared.giving_back.put_down(before, &[]);
         claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
         let given: Vec<Job> = answers.into_iter().flatten().collect();
-        let events = self.shared.client.events();
-        given.iter().for_each(|job| events.tell(|| Event::GivenBack(JobEvent::of(job))));
+        given.iter().for_each(|job| attempt::tell_given_back(&self.shared.client, job));
         given.len()
     }
 

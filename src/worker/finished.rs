@@ -1,9 +1,10 @@
 //! An attempt that has ended, on its way to be recorded.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     Job,
+    event::Timing,
     queue::{
         complete,
         settle::{Ending, Settlement},
@@ -24,15 +25,15 @@ pub(super) enum Letter {
 pub(super) struct Finished {
     pub(super) job: Arc<Job>,
     pub(super) ending: Ending,
-    pub(super) took: Duration,
+    pub(super) timing: Timing,
     pub(super) timed_out: bool,
     /// The handler says that it has settled the job: this should be refused, and nobody be told.
     pub(super) settled: bool,
 }
 
 impl Finished {
-    pub(super) fn new(job: Arc<Job>, ending: Ending, took: Duration) -> Finished {
-        Finished { job, ending, took, timed_out: false, settled: false }
+    pub(super) fn new(job: Arc<Job>, ending: Ending, timing: Timing) -> Finished {
+        Finished { job, ending, timing, timed_out: false, settled: false }
     }
 
     pub(super) fn is_plain(&self) -> bool {

@@ -81,10 +81,7 @@ impl Lifeline {
     pub(super) fn lost(&mut self, error: &crate::Error) {
         let shared = &self.shared;
         if shared.health.outages.lost(self.seen, self.access) {
-            shared
-                .client
-                .events()
-                .tell(|| Event::DatabaseLost { worker: shared.id.to_string(), error: error.to_string() });
+            shared.client.events().tell_loss(&shared.id, error);
         }
         let pause = self.pause.mul_f64(0.75 + fastrand::f64() / 2.0);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

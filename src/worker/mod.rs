@@ -21,6 +21,7 @@ mod in_hand;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
+mod middleware;
 mod once;
 mod outcome;
 mod panic;
@@ -40,17 +41,21 @@ pub use cancel::{CancelReason, CancelToken};
 pub use context::Context;
 pub use handler::{Handler, HandlerResult};
 pub use health::Health;
+pub use middleware::Next;
 pub use once::Worked;
 pub use outcome::Outcome;
 pub use queues::Queue;
 pub use running::Running;
 pub use stop::Report;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::{Client, Job};
+use crate::{
+    Client, Job,
+    metrics::{Load, Workforce},
+};
 
 /// What the threads of one started worker share.
 struct Shared {
@@ -93,6 +98,17 @@ impl Shared {
     }
 }
 
+impl Workforce for Shared {
+    fn load(&self) -> Load {
+        match self.stop.is_over() {
+            true => Load::default(),
+            false => {
+                Load { threads: self.settings.concurrency, busy: self.slots.busy(), in_flight: self.budget.in_flight() }
+            }
+        }
+    }
+}
+
 /// What a worker thread is told to do.
 enum Order {
     Run(Claimed),
@@ -104,4 +120,5 @@ struct Claimed {
     job: Arc<Job>,
     /// Which of the worker's queues it counts against.
     queue: Option<usize>,
+    since: Instant,
 }

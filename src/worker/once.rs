@@ -7,21 +7,23 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Worker,
-    attempt::{self, Answer, Verdict, settle_claim, settled_by_handler, verdict},
+    attempt::{self, Verdict, settle_claim, settled_by_handler, verdict},
     context::Context,
     handler::Run,
-    panic::catch,
-    settings::Settings,
+    middleware::{Called, call},
 };
 use crate::{
     Job, Result,
     dialect::{OpenTransaction, Sql},
+    event::{JobEvent, News, Timing},
     queue::{
         claim::{Claimant, Wanted, claim, ready_queues},
         due::promote_on,
         read,
         settle::{Ending, settle_one},
     },
+    stopwatch::Stopwatch,
+    trace,
 };
 
 /// What [`Worker::work_once`] has done.
@@ -61,11 +63,10 @@ impl Worker {
         self.check()?;
         let mut connection = self.client.checkout()?;
         promote_on(&mut *connection, self.client.now())?;
-        let began = Instant::now();
-        let mut worked = Worked::Nothing;
+        let (mut worked, mut timing) = (Worked::Nothing, Timing::default());
         let committed = connection.transact(&mut |mut tx| {
             if let Some(job) = self.lock_one(&mut tx)? {
-                worked = self.work(&mut tx, Arc::new(job))?;
+                worked = self.work(&mut tx, Arc::new(job), &mut timing)?;
             }
             Ok(())
         });
@@ -74,7 +75,7 @@ impl Worker {
         }
         committed?;
         if let Worked::Done(job) | Worked::Failed(job) = &worked {
-            attempt::tell(&self.client, job, job.state, began.elapsed(), false);
+            attempt::tell(&self.client, job, job.state, &timing, false);
             // It may have inserted jobs.
             self.client.wake().wake_all();
         }
@@ -100,10 +101,18 @@ impl Worker {
         Ok(None)
     }
 
-    fn work(&self, tx: &mut OpenTransaction<'_, '_>, job: Arc<Job>) -> Result<Worked> {
+    fn work(&self, tx: &mut OpenTransaction<'_, '_>, job: Arc<Job>, timing: &mut Timing) -> Result<Worked> {
         tx.link().control(SAVEPOINT)?;
         let context = Context::new(&self.client, job.clone(), &self.label.to_string().into());
-        let failure = match call(&self.settings, &context, tx) {
+        let (watch, begun) = (Stopwatch::start(), Timing::of(&job, Instant::now()));
+        self.client.events().tell_job(News::Started, &job, &begun, || JobEvent::of(&job));
+        let called = trace::in_attempt(&job, &self.label, || self.call(&context, tx));
+        *timing = begun.ended(&watch);
+        if called.failed {
+            // Whatever middleware makes of it.
+            self.take_back(tx)?;
+        }
+        let failure = match verdict(&self.settings, &job, called.answer) {
             Verdict::Open(Ending::Fail(failure)) => Ending::Fail(failure),
             answer => match self.settle(tx, &job, answer) {
                 Ok(job) => return Ok(Worked::Done(job)),
@@ -112,11 +121,26 @@ impl Worker {
                 Err(error) => return Err(error),
             },
         };
+        self.take_back(tx)?;
+        let mut link = tx.link();
+        let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
+        settle_one(sql, (&*job).into(), failure).map(Worked::Failed)
+    }
+
+    fn call(&self, context: &Context, tx: &mut OpenTransaction<'_, '_>) -> Called {
+        call(&self.settings.middleware, context, || match self.settings.handlers.get(&context.job().kind) {
+            Some(Run::Plain(handler)) => handler(context),
+            Some(Run::Transactional(_, handler)) => handler(tx, context),
+            None => Err("there is no handler for this kind".into()),
+        })
+    }
+
+    /// Takes back what the handler wrote, and keeps the job.
+    fn take_back(&self, tx: &mut OpenTransaction<'_, '_>) -> Result<()> {
         let mut link = tx.link();
         let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
         sql.prove_open()?;
-        sql.control(TAKE_BACK)?;
-        settle_one(sql, (&*job).into(), failure).map(Worked::Failed)
+        sql.control(TAKE_BACK)
     }
 
     /// Settles the job as its handler has answered; the job as it now stands.
@@ -131,14 +155,4 @@ impl Worker {
             Verdict::Settled(_) | Verdict::ClaimLost => settled_by_handler(sql, job),
         }
     }
-}
-
-fn call(settings: &Settings, context: &Context, tx: &mut OpenTransaction<'_, '_>) -> Verdict {
-    let answer = catch(|| match settings.handlers.get(&context.job().kind) {
-        Some(Run::Plain(handler)) => handler(context),
-        Some(Run::Transactional(_, handler)) => handler(tx, context),
-        None => Err("there is no handler for this kind".into()),
-    });
-    let answer = answer.map_or_else(Answer::Panicked, Answer::Answered);
-    verdict(settings, context.job(), answer)
 }

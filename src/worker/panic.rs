@@ -4,6 +4,8 @@ use std::{
     any::Any,
     backtrace::Backtrace,
     cell::{Cell, RefCell},
+    error::Error,
+    fmt,
     panic::{self, AssertUnwindSafe},
     sync::Once,
 };
@@ -20,6 +22,14 @@ pub(super) struct Panicked {
     pub(super) message: String,
     pub(super) backtrace: String,
 }
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Panicked {}
 
 /// Runs foreign code; a panic in it becomes an error.
 pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {

@@ -4,10 +4,9 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use crossbeam_channel::bounded;
 
-use super::{Shared, thread};
+use super::{Shared, attempt, thread};
 use crate::{
-    Event, Job, Result,
-    event::JobEvent,
+    Job, Result,
     queue::settle::{Ending, Settlement, settle},
     session::{Mode, own, retry},
 };
@@ -65,7 +64,7 @@ fn give_back(shared: &Arc<Shared>, jobs: Vec<Arc<Job>>, until: Instant) -> HashS
     let shared = shared.clone();
     let started = thread::start("drip-give-back".into(), move || {
         let given_back = settle_all(&shared, &jobs).unwrap_or_default();
-        given_back.iter().for_each(|job| shared.client.events().tell(|| Event::GivenBack(JobEvent::of(job))));
+        given_back.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
         let _ = tell.send(given_back.iter().map(|job| job.id).collect());
     });
     started.ok().and_then(|_| told.recv_deadline(until).ok()).unwrap_or_default()

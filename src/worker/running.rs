@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -20,7 +20,7 @@ use super::{
     thread::{self, Ended},
     watcher,
 };
-use crate::{Error, Event, Result};
+use crate::{Error, Event, Result, metrics::Workforce};
 
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
@@ -53,6 +53,8 @@ struct Threads {
 impl Running {
     /// Starts the threads; if one of them cannot be, those before it are stopped again.
     pub(super) fn start(shared: Arc<Shared>) -> Result<Running> {
+        let workforce: Weak<dyn Workforce> = Arc::downgrade(&(shared.clone() as Arc<dyn Workforce>));
+        shared.client.events().counters().watch(workforce);
         let stop_again = shared.clone();
         let threads = Threads::start(&shared).map_err(|error| {
             stop_again.stop.finish();

@@ -2,11 +2,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
     handler::{Handlers, Run},
+    middleware::Middleware,
     queues::Queue,
 };
 use crate::{Dialect, Error, Job, Result, RetryPolicy, name, new_job::check_span};
@@ -18,6 +20,8 @@ const MAX_CONCURRENCY: usize = 10_000;
 #[derive(Clone)]
 pub(super) struct Settings {
     pub(super) handlers: Handlers,
+    /// The outermost first.
+    pub(super) middleware: Vec<Arc<Middleware>>,
     pub(super) queues: Vec<Queue>,
     pub(super) any_queue: bool,
     pub(super) strict: bool,
@@ -35,6 +39,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             handlers: Handlers::default(),
+            middleware: Vec::new(),
             queues: Vec::new(),
             any_queue: false,
             strict: false,

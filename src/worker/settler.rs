@@ -17,9 +17,9 @@ use super::{
     lifeline::Lifeline,
 };
 use crate::{
-    Error, Event, Job, Result, RetryPolicy, State,
+    Error, Job, Result, RetryPolicy, State,
     dialect::Connection,
-    event::JobEvent,
+    event::{JobEvent, News},
     queue::{
         complete,
         settle::{Ending, Failure, Settlement, settle},
@@ -112,8 +112,8 @@ fn settle_singly(shared: &Arc<Shared>, lifeline: &mut Lifeline, batch: Vec<Finis
         match answer {
             Ok(job) => tell(shared, &finished, job),
             Err(error) => {
-                let job = JobEvent { error: Some(error.to_string()), ..JobEvent::of(&finished.job) };
-                shared.client.events().tell(|| Event::Unrecorded(job));
+                let event = || JobEvent { error: Some(error.to_string()), ..JobEvent::of(&finished.job) };
+                shared.client.events().tell_job(News::Unrecorded, &finished.job, &finished.timing, event);
                 unsettled.push(finished.job.id);
             }
         }
@@ -170,12 +170,12 @@ fn tell(shared: &Shared, finished: &Finished, answer: Result<Option<Job>>) {
             if attempt::has_freed_key(job, now) {
                 client.wake().wake_all();
             }
-            attempt::tell(client, job, now, finished.took, finished.timed_out);
+            attempt::tell(client, job, now, &finished.timing, finished.timed_out);
         }
-        Err(_) if finished.settled => {}
-        Err(_) => client
-            .events()
-            .tell(|| Event::ClaimLost(JobEvent { duration: Some(finished.took), ..JobEvent::of(&finished.job) })),
+        Err(_) => {
+            let news = if finished.settled { News::Settled } else { News::ClaimLost };
+            client.events().tell_job(news, &finished.job, &finished.timing, || JobEvent::of(&finished.job));
+        }
     }
     // A job that is to run again later may be due before the next poll.
     if !matches!(finished.ending, Ending::Complete { .. }) {

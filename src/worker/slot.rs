@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::cancel::{CancelReason, CancelToken};
-use crate::Job;
+use crate::{Job, event::Timing};
 
 /// The slots of all threads, replacements included.
 #[derive(Default)]
@@ -22,6 +22,7 @@ pub(super) struct Occupant {
     pub(super) queue: Option<usize>,
     pub(super) cancel: CancelToken,
     pub(super) started: Instant,
+    pub(super) timing: Timing,
     pub(super) transactional: bool,
     /// Since when what the handler answers does not count any more.
     pub(super) disowned: Option<Instant>,
@@ -54,6 +55,13 @@ impl Slots {
                 look(occupant);
             }
         }
+    }
+
+    /// How many threads are running a job.
+    pub(super) fn busy(&self) -> usize {
+        let mut busy = 0;
+        self.for_each(|_| busy += 1);
+        busy
     }
 
     /// Fires the tokens of everything that is running.

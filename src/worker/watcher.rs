@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Event, Job,
-    event::JobEvent,
+    event::{JobEvent, Timing},
     queue::complete,
     session::{Mode, own},
 };
@@ -52,14 +52,15 @@ fn end_overdue(shared: &Shared) -> Option<Instant> {
     shared.slots.for_each(|occupant| match occupant.cancel.deadline() {
         Some(deadline) if occupant.disowned.is_none() && deadline <= now => {
             disown(occupant, CancelReason::TimedOut);
-            overdue.push((occupant.job.clone(), occupant.started.elapsed()));
+            overdue.push((occupant.job.clone(), occupant.timing, occupant.started.elapsed()));
         }
         Some(deadline) if occupant.disowned.is_none() => next = Some(next.map_or(deadline, |next| next.min(deadline))),
         _ => {}
     });
-    for (job, took) in overdue {
-        let ending = attempt::timed_out(&shared.settings, &job, took);
-        let finished = Finished { timed_out: true, ..Finished::new(job, ending, took) };
+    for (job, timing, ran) in overdue {
+        let ending = attempt::timed_out(&shared.settings, &job, ran);
+        let timing = Timing { ran: Some(ran), ..timing };
+        let finished = Finished { timed_out: true, ..Finished::new(job, ending, timing) };
         let _ = shared.finished.0.send(Letter::Finished(finished));
     }
     next

@@ -47,7 +47,8 @@ fn assert_nothing_happened(db: &Db, jobs: &[i64]) {
 
 on_every_server! {
     fn killed_connections_cost_no_job_and_no_place(db: &Db) {
-        let stage = Stage::start(&db.url);
+        let client = outside(db);
+        let stage = Stage::start_on(&client);
         let jobs = insert(&outside(db), 3 * PLACES);
         stage.begin(PLACES);
         kill_connections(db);
@@ -58,6 +59,7 @@ on_every_server! {
         assert_nothing_happened(db, &jobs);
         stage.assert_all_places_work(&outside(db));
         assert_eq!(stage.losses(), (1, 1));
+        assert!(client.metrics().to_string().contains("drip_database_losses_total 1\n"));
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
     }
 

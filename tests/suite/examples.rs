@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 7] = [
+const EXAMPLES: [(&str, &[&str]); 8] = [
     (
         "quickstart",
         &[
@@ -95,6 +95,20 @@ const EXAMPLES: [(&str, &[&str]); 7] = [
             "long: is scheduled, attempts used up: 0",
             "third: is available, attempts used up: 0",
             "fourth: is available, attempts used up: 0",
+        ],
+    ),
+    (
+        "middleware",
+        &[
+            "not inserted: args: name no customer",
+            "begun for request r-17",
+            "  an invoice for Ada",
+            "ended: Complete",
+            "ended: panicked: no printer",
+            r#"ended: Cancel("the customer is suspended")"#,
+            r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="completed"} 1"#,
+            r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="discarded"} 1"#,
+            r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="cancelled"} 1"#,
         ],
     ),
 ];

@@ -21,6 +21,8 @@ mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
 mod load; // as many jobs as there are, as fast as the database takes them
 mod matrix; // every verb in every state: the move, nothing, or a refusal
+mod metrics; // what is counted and timed, and the text that Prometheus reads
+mod middleware; // what runs around inserts and handlers sees, changes, refuses, and breaks nothing
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
@@ -42,6 +44,8 @@ mod stop_deadline; // handlers that do not return, and what a stop says of them
 mod stop_without_answer; // a stop keeps its deadline though the database keeps it waiting
 mod stop_without_database; // a stop keeps its deadline and tells the truth, though the database is away
 mod timeouts; // attempts whose time is up, and threads that do not come back
+#[cfg(feature = "tracing")]
+mod tracing; // spans and events for `tracing`, at fitting levels and without args
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
 mod transactional; // effects, child jobs and settlement in one commit
 mod unique; // what makes a job the same as another, and the keys that stand for it
