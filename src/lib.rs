@@ -67,6 +67,8 @@
 //! | [`retry_job`], [`retry_completed_job`] | run a job again |
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
 //! | [`fetch_jobs`] | claim, for a worker made by hand |
+//! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
+//! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //!
 //! Given a `&Job` from a handler, a verb acts for that claim only: once the claim has ended, it answers an error that
 //! [`is_lost_claim`](Error::is_lost_claim). Given an id, it acts for an operator, and ends any claim.
@@ -133,6 +135,7 @@ compile_error!("choose at least one database: the features are `postgres`, `mari
 
 mod client;
 mod clock;
+mod count;
 mod dialect;
 mod duration;
 mod error;
@@ -146,6 +149,7 @@ mod new_job;
 #[cfg(feature = "postgres")]
 mod notify;
 mod queue;
+mod queue_info;
 mod retry;
 mod session;
 mod state;
@@ -160,9 +164,11 @@ pub use dialect::{Dialect, Driver, TransactionBody};
 pub use session::{AnySession, Session};
 
 // What: jobs, before and after they are inserted.
+pub use count::Count;
 pub use duration::{DurationError, parse_duration};
 pub use job::{AttemptError, Job};
 pub use new_job::{JobArgs, NewJob};
+pub use queue_info::{QueueInfo, QueueSummary};
 pub use retry::RetryPolicy;
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
@@ -170,8 +176,9 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Failure, Inserted, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job, insert_job,
-    insert_many, retry_completed_job, retry_job, snooze_job,
+    Failure, Inserted, Target, cancel_job, complete_job, discard_job, fail_job, fetch_jobs, get_job, get_queue,
+    insert_job, insert_many, list_queues, pause_all, pause_queue, resume_all, resume_queue, retry_completed_job,
+    retry_job, snooze_job, upsert_queue,
 };
 
 // Workers, and what is seen of them.

@@ -8,6 +8,8 @@ pub(crate) mod complete;
 pub(crate) mod due;
 pub(crate) mod insert;
 mod new_row;
+mod queue_list;
+pub(crate) mod queues;
 pub(crate) mod read;
 mod replace;
 pub(crate) mod settle;
@@ -15,6 +17,8 @@ mod verbs;
 
 pub use claim::fetch_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
+pub use queue_list::list_queues;
+pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
 pub use read::get_job;
 pub use settle::{Failure, Target};
 pub use verbs::{cancel_job, complete_job, discard_job, fail_job, retry_completed_job, retry_job, snooze_job};

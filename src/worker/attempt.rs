@@ -317,7 +317,8 @@ pub(super) fn tell(client: &Client, job: &Job, now: State, took: Duration, timed
             _ if timed_out => Event::TimedOut(event),
             Discarded => Event::Discarded(event),
             Scheduled => Event::Snoozed(event),
-            Available => Event::GivenBack(event),
+            // It has not begun: no handler ran.
+            Available => Event::GivenBack(JobEvent { duration: None, ..event }),
             _ => Event::Failed(event),
         }
     });

@@ -12,7 +12,8 @@ use std::{
 
 use drip::{
     AnySession, Dialect, Error, Job, NewJob, OnDuplicate, Unique, cancel_job, complete_job, discard_job, fail_job,
-    fetch_jobs, insert_job, insert_many, retry_job, snooze_job,
+    fetch_jobs, insert_job, insert_many, pause_all, pause_queue, resume_all, resume_queue, retry_job, snooze_job,
+    upsert_queue,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -278,9 +279,10 @@ impl Jobs {
         Jobs { waiting, cancelled, running }
     }
 
-    /// As they stand, and how many there are in all.
-    fn now(&self, db: &Db) -> ([Job; 3], i64) {
-        ([&self.waiting, &self.cancelled, &self.running].map(|job| db.job(job.id)), db.jobs())
+    /// As they stand, and how many there are in all; and how many queues.
+    fn now(&self, db: &Db) -> ([Job; 3], i64, i64) {
+        let queues = db.number("SELECT count(*) FROM drip_queue");
+        ([&self.waiting, &self.cancelled, &self.running].map(|job| db.job(job.id)), db.jobs(), queues)
     }
 }
 
@@ -303,6 +305,11 @@ const VERBS: &[(&str, Verb)] = &[
     ("cancel_job", |on, jobs| cancel_job(on, jobs.waiting.id).map(drop)),
     ("discard_job", |on, jobs| discard_job(on, jobs.waiting.id).map(drop)),
     ("retry_job", |on, jobs| retry_job(on, jobs.cancelled.id).map(drop)),
+    ("upsert_queue", |on, _| upsert_queue(on, "lost", json!({})).map(drop)),
+    ("pause_queue", |on, _| pause_queue(on, "lost").map(drop)),
+    ("resume_queue", |on, _| resume_queue(on, "lost").map(drop)),
+    ("pause_all", |on, _| pause_all(on)),
+    ("resume_all", |on, _| resume_all(on)),
 ];
 
 fn plain() -> NewJob {
