@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 7] = [
+const EXAMPLES: [(&str, &[&str]); 9] = [
     (
         "quickstart",
         &[
@@ -95,6 +95,24 @@ const EXAMPLES: [(&str, &[&str]); 7] = [
             "long: is scheduled, attempts used up: 0",
             "third: is available, attempts used up: 0",
             "fourth: is available, attempts used up: 0",
+        ],
+    ),
+    (
+        "pause_queue",
+        &[
+            "the worker finds nothing: true",
+            "waiting: 2; paused: true; the printer is being repaired",
+            "a letter to Ada",
+            "a letter to Grace",
+            "waiting: 0; paused: false; in order",
+        ],
+    ),
+    (
+        "plain_sql",
+        &[
+            "priority 9 is refused: true",
+            "hello, Ada! (priority 1, tags [], at most 25 attempts)",
+            "hello, Grace! (priority 2, tags [\"vip\"], at most 5 attempts)",
         ],
     ),
 ];
