@@ -48,6 +48,17 @@ pub enum Event {
         /// Whether the worker still has the threads that it was asked for.
         healthy: bool,
     },
+    /// A queue was paused through this client, or was paused already. (In a caller's own transaction nobody knows whether
+    /// it will commit: that is not reported.)
+    QueuePaused {
+        /// The queue; `*`, which no queue is called: all of them.
+        queue: String,
+    },
+    /// A queue was resumed through this client, or was not paused.
+    QueueResumed {
+        /// As in [`QueuePaused`](Event::QueuePaused).
+        queue: String,
+    },
     /// A worker has claimed jobs.
     Claimed {
         /// The worker's id.

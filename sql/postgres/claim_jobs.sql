@@ -21,7 +21,7 @@ WITH picked AS (
         LIMIT wanted."limit"
         FOR UPDATE SKIP LOCKED
     ) AS job
-    WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = wanted.queue AND paused_at IS NOT NULL)
+    WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name IN (wanted.queue, '*') AND paused_at IS NOT NULL)
 )
 -- An attempt that somebody wrote by hand is brought into range: it must not fail the claim of all the others.
 UPDATE drip_job

@@ -41,7 +41,7 @@ pub(crate) struct Claimant<'a> {
 /// # Errors
 /// [`is_invalid_input`](Error::is_invalid_input) for a name that is none, or a limit outside 1 to 10,000.
 pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) -> Result<Vec<Job>> {
-    name::check("queue", queue)?;
+    name::check_queue(queue)?;
     name::check("worker_id", worker_id)?;
     if !(1..=MAX_FETCH).contains(&limit) {
         return Err(Error::invalid("limit", format!("is {limit}; from 1 to {MAX_FETCH}")));

@@ -14,6 +14,8 @@ pub(crate) mod insert;
 mod list;
 mod load;
 mod new_row;
+mod queue_list;
+pub(crate) mod queues;
 pub(crate) mod read;
 mod replace;
 pub(crate) mod settle;
@@ -26,6 +28,8 @@ pub use edit::{delete_job, swap_job, update_job};
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
 pub use load::insert_many_fast;
+pub use queue_list::list_queues;
+pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
 pub use read::get_job;
 pub use settle::{Failure, Target};
 pub use verbs::{

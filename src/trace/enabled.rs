@@ -80,6 +80,8 @@ pub(crate) fn tell(event: &Event) {
         Event::NotListening { worker, error } => {
             event!(target: TARGET, Level::WARN, worker, error, "not listening, so polling");
         }
+        Event::QueuePaused { queue } => event!(target: TARGET, Level::INFO, queue, "paused"),
+        Event::QueueResumed { queue } => event!(target: TARGET, Level::INFO, queue, "resumed"),
         Event::Stopped { worker } => event!(target: TARGET, Level::INFO, worker, "stopped"),
     });
 }

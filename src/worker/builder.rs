@@ -1,6 +1,10 @@
 //! A worker before it is started: what it serves, what it runs, and how.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crossbeam_channel::bounded;
 
@@ -238,6 +242,7 @@ impl Worker {
             finished: bounded(MAILBOX),
             settling: InHand::default(),
             giving_back: InHand::default(),
+            taking_back: Mutex::default(),
             watch: bounded(1),
             health: Signs::new(),
             runners: Runners::default(),

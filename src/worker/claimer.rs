@@ -294,9 +294,11 @@ impl Claimer {
 
     /// Gives back what no thread has begun, but for the first `keep`; answers how many.
     fn give_back(&mut self, keep: usize) -> usize {
-        let mut unbegun = self.shared.take_unbegun();
-        let claimed = unbegun.split_off(keep.min(unbegun.len()));
-        unbegun.into_iter().for_each(|one| self.order(one));
+        let mut before = 0;
+        let claimed = self.shared.take_unbegun(|_| {
+            before += 1;
+            before <= keep
+        });
         self.give_these_back(claimed)
     }
 

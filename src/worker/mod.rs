@@ -48,7 +48,10 @@ pub use queues::Queue;
 pub use running::Running;
 pub use stop::Report;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -71,6 +74,8 @@ struct Shared {
     finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
     settling: in_hand::InHand,
     giving_back: in_hand::InHand,
+    /// Held by whoever takes back jobs that no thread has begun.
+    taking_back: Mutex<()>,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,
@@ -78,17 +83,19 @@ struct Shared {
 }
 
 impl Shared {
-    /// Takes back the jobs that no thread has begun.
-    fn take_unbegun(&self) -> Vec<Claimed> {
-        let (mut unbegun, mut leaving) = (Vec::new(), 0);
+    /// Takes back the jobs that no thread has begun, but for those that `keep` keeps. There is room for these: the budget
+    /// is smaller than the channel.
+    fn take_unbegun(&self, mut keep: impl FnMut(&Claimed) -> bool) -> Vec<Claimed> {
+        // One at a time: whoever takes all back must not miss what another is about to put back.
+        let _alone = self.taking_back.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut unbegun, mut kept) = (Vec::new(), Vec::new());
         for order in self.orders.1.try_iter() {
             match order {
-                Order::Run(claimed) => unbegun.push(claimed),
-                Order::Leave => leaving += 1,
+                Order::Run(claimed) if !keep(&claimed) => unbegun.push(claimed),
+                order => kept.push(order),
             }
         }
-        // These were not meant for us.
-        (0..leaving).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+        kept.into_iter().for_each(|order| drop(self.orders.0.try_send(order)));
         unbegun
     }
 

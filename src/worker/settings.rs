@@ -101,7 +101,7 @@ impl Settings {
 fn check_queues(settings: &Settings) -> Result<()> {
     let mut names = HashSet::new();
     for queue in &settings.queues {
-        name::check("queue", &queue.name)?;
+        name::check_queue(&queue.name)?;
         if !names.insert(&queue.name) {
             return Err(Error::invalid("queue", format!("{:?} is named twice", queue.name)));
         }

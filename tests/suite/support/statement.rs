@@ -44,7 +44,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "delay_us" | "ttl_us" | "timeout_ms" | "unique_states" => ("bigint", Null),
         "pending" | "ephemeral" | "notify" | "callers" => ("boolean", Bool(false)),
         "after" | "queue" => ("text", Text("q1")),
-        "kind" | "worker" | "nonce" => ("text", Text("k1")),
+        "kind" | "name" | "worker" | "nonce" => ("text", Text("k1")),
         "state" => ("text", Text("scheduled")),
         "unique_key" => ("bytea", Bytes("k40")),
         other => panic!("no value for :{other}"),
