@@ -10,6 +10,7 @@ mod count;
 mod criteria;
 pub(crate) mod due;
 mod edit;
+mod expire;
 pub(crate) mod insert;
 mod list;
 mod load;
@@ -20,11 +21,14 @@ pub(crate) mod read;
 mod replace;
 pub(crate) mod settle;
 mod verbs;
+pub(crate) mod workers;
 
-pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, retry_jobs};
+pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, rescue_jobs, retry_jobs};
 pub use claim::fetch_jobs;
 pub use count::{JobCount, JobCounts, count_jobs};
+pub use due::promote_jobs;
 pub use edit::{delete_job, swap_job, update_job};
+pub use expire::expire_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
 pub use load::insert_many_fast;
@@ -36,3 +40,4 @@ pub use verbs::{
     cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,
     snooze_job,
 };
+pub use workers::{WorkerInfo, list_workers, renew_lease};

@@ -21,6 +21,7 @@ mod in_hand;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
+mod liveness;
 mod middleware;
 mod once;
 mod outcome;
@@ -65,6 +66,7 @@ struct Shared {
     client: Client,
     settings: settings::Settings,
     id: Arc<str>,
+    label: std::borrow::Cow<'static, str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
     budget: budget::Budget,
@@ -125,7 +127,6 @@ enum Order {
 /// A job on its way to a thread.
 struct Claimed {
     job: Arc<Job>,
-    /// Which of the worker's queues it counts against.
-    queue: Option<usize>,
+    place: budget::Place,
     since: Instant,
 }

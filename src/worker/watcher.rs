@@ -115,9 +115,9 @@ fn hold_back_paused(shared: &Shared, lifeline: &mut Lifeline) {
         return;
     }
     let runs = |claimed: &Claimed| !paused.contains(&claimed.job.queue) && !paused.contains(ALL_QUEUES);
-    for Claimed { job, queue, .. } in shared.take_unbegun(runs) {
+    for Claimed { job, place, .. } in shared.take_unbegun(runs) {
         let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, Ending::GiveBack, Timing::default())));
-        shared.budget.free(queue);
+        shared.budget.free(place);
     }
 }
 
@@ -142,7 +142,7 @@ fn replace(shared: &Arc<Shared>, occupant: &Occupant) -> Stuck {
     let may = health.replaced.load(Ordering::Acquire) < shared.settings.max_replacements && !shared.stop.is_requested();
     if may && shared.runners.start(shared).is_ok() {
         health.replaced.fetch_add(1, Ordering::AcqRel);
-        shared.budget.free(occupant.queue);
+        shared.budget.free(occupant.place);
         Stuck::Replaced
     } else {
         health.stuck.fetch_add(1, Ordering::AcqRel);

@@ -19,6 +19,7 @@ mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
+mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod metrics; // what is counted and timed, and the text that Prometheus reads
