@@ -63,6 +63,7 @@
 //! |---|---|
 //! | [`insert_job`], [`insert_many`], [`insert_many_fast`] | enqueue |
 //! | [`get_job`], [`list_jobs`], [`count_jobs`] | read |
+//! | [`why_job`] | learn why a job is not running |
 //! | [`update_job`], [`swap_job`] | change a job that is not running |
 //! | [`release_job`] | let a pending job go |
 //! | [`cancel_job`], [`discard_job`] | end a job that has not ended |
@@ -194,11 +195,11 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, WorkerInfo, cancel_job, cancel_jobs,
-    complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs, fail_job, fetch_jobs,
-    get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_workers, pause_all,
-    pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all, resume_queue,
-    retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
+    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, Why, WorkerInfo, cancel_job,
+    cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs, fail_job,
+    fetch_jobs, get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_workers,
+    pause_all, pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all,
+    resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue, why_job,
 };
 
 // Workers, and what is seen of them.

@@ -21,6 +21,7 @@ pub(crate) mod read;
 mod replace;
 pub(crate) mod settle;
 mod verbs;
+mod why;
 pub(crate) mod workers;
 
 pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, rescue_jobs, retry_jobs};
@@ -40,4 +41,5 @@ pub use verbs::{
     cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,
     snooze_job,
 };
+pub use why::{Why, why_job};
 pub use workers::{WorkerInfo, list_workers, renew_lease};

@@ -58,6 +58,13 @@ pub struct WorkerInfo {
     pub(crate) beats: i64,
 }
 
+impl WorkerInfo {
+    /// Whether it was heard of within its lease, at this time by the database's clock.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        Duration::try_from(now.duration_since(self.heartbeat_at)).unwrap_or_default() <= self.lease
+    }
+}
+
 /// What a worker says of itself.
 pub(crate) struct Registration<'a> {
     pub(crate) id: &'a str,

@@ -23,18 +23,24 @@ fn kill_connections(db: &Db) {
         _ => {
             const OTHERS: &str = "FROM information_schema.processlist WHERE db = database() AND id <> connection_id()";
             let mut admin = db.mariadb();
-            for id in admin.query::<u64, _>(format!("SELECT id {OTHERS}")).unwrap() {
-                let _ = admin.query_drop(format!("KILL {id}")); // it may have gone by itself
+            // Again and again: somebody may be connecting at this moment.
+            loop {
+                let others = admin.query::<u64, _>(format!("SELECT id {OTHERS}")).unwrap();
+                if others.is_empty() {
+                    break;
+                }
+                for id in others {
+                    let _ = admin.query_drop(format!("KILL {id}")); // it may have gone by itself
+                }
             }
-            while admin.query_first::<u64, _>(format!("SELECT count(*) {OTHERS}")).unwrap() != Some(0) {}
         }
     }
 }
 
 fn kill_others(admin: &mut ::postgres::Client) {
     const OTHERS: &str = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    admin.batch_execute(&format!("SELECT pg_terminate_backend(pid) {OTHERS}")).unwrap();
-    while admin.query_one(&format!("SELECT count(*) {OTHERS}"), &[]).unwrap().get::<_, i64>(0) > 0 {}
+    // Again and again: somebody may be connecting at this moment.
+    while !admin.query(&format!("SELECT pg_terminate_backend(pid) {OTHERS}"), &[]).unwrap().is_empty() {}
 }
 
 /// All jobs are completed at their first attempt, and none of them says a word of errors.

@@ -57,5 +57,6 @@ mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
 mod wake; // an idle worker learns of new jobs at once
+mod why; // why a job is not running
 mod worker; // what is in the queue is run: once each, and soon
 mod worker_settings; // what makes no sense is refused at the start

@@ -37,6 +37,15 @@ impl Ear {
         }
     }
 
+    /// Waits until so many such events have been told, since it began to listen.
+    pub fn hear_many(&self, what: &str, count: usize, wanted: impl Fn(&Event) -> bool) {
+        let mut left = count.saturating_sub(self.count(&wanted));
+        while left > 0 {
+            self.hear(what, |event| wanted(event).then_some(()));
+            left -= 1;
+        }
+    }
+
     /// Waits until nothing has been told for this long.
     pub fn hear_silence(&self, of: Duration) {
         let until = Instant::now() + PATIENCE;

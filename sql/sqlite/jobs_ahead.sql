@@ -1,0 +1,7 @@
+-- How many jobs of a queue are claimed before one that stands here in the order, counted up to a limit.
+SELECT count(*)
+FROM (SELECT 1
+      FROM drip_job INDEXED BY drip_job_claim
+      WHERE state = 'available' AND queue = :queue AND priority <= :priority
+        AND (priority < :priority OR scheduled_at < :scheduled_at OR (scheduled_at = :scheduled_at AND id < :id))
+      LIMIT :limit) AS ahead
