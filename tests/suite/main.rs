@@ -12,6 +12,7 @@ mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends
 mod database_lost; // the database goes away, and the worker goes on when it is back
+mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
