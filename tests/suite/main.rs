@@ -39,6 +39,7 @@ mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code
+mod sql_shaped; // what looks like SQL is data
 mod sqlite_writers; // SQLite's other writers are waited for
 mod stop; // what runs may end, what has not begun goes back
 mod stop_deadline; // handlers that do not return, and what a stop says of them

@@ -20,7 +20,7 @@ use crate::support::{End, START};
 #[derive(Debug, Clone)]
 pub enum Step {
     /// A call through the client.
-    Own(Verb),
+    Own(Box<Verb>),
     /// Calls in a transaction of the caller's.
     Callers(Vec<Verb>, End),
     Advance(Duration),
@@ -122,7 +122,7 @@ const SPANS: &[u64] = &[1_000, 1_234_567, 60_000_000, 60_000_000, 3_600_000_000,
 
 pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => verb().prop_map(Step::Own),
+        12 => verb().prop_map(|verb| Step::Own(Box::new(verb))),
         3 => (vec(verb(), 1..6), select(vec![End::Commit, End::Rollback])).prop_map(|(verbs, end)| Step::Callers(verbs, end)),
         3 => span().prop_map(Step::Advance),
         2 => Just(Step::Promote),
