@@ -37,6 +37,8 @@ pub enum Event {
     Discarded(JobEvent),
     /// A job that had been claimed and not begun was given back.
     GivenBack(JobEvent),
+    /// A job was taken from a worker that has died, and is available again; or is discarded, if that has happened too often.
+    Rescued(JobEvent),
     /// What a handler answered did not count any more: its claim had ended.
     ClaimLost(JobEvent),
     /// What became of an attempt could not be recorded, by whatever means; the job stays `running`.
@@ -47,6 +49,17 @@ pub enum Event {
         job: JobEvent,
         /// Whether the worker still has the threads that it was asked for.
         healthy: bool,
+    },
+    /// A queue was paused through this client, or was paused already. (In a caller's own transaction nobody knows whether
+    /// it will commit: that is not reported.)
+    QueuePaused {
+        /// The queue; `*`, which no queue is called: all of them.
+        queue: String,
+    },
+    /// A queue was resumed through this client, or was not paused.
+    QueueResumed {
+        /// As in [`QueuePaused`](Event::QueuePaused).
+        queue: String,
     },
     /// A worker has claimed jobs.
     Claimed {
@@ -68,6 +81,18 @@ pub enum Event {
         queue: String,
         /// The kind.
         kind: String,
+    },
+    /// A worker has been silent for its whole lease, and this client's worker has given its jobs to others.
+    WorkerDied {
+        /// The id of the one that died.
+        worker: String,
+        /// How many jobs it had.
+        rescued: usize,
+    },
+    /// A worker of this client was silent for so long that others took it for dead; its claims are theirs. It goes on.
+    TakenForDead {
+        /// The worker's id.
+        worker: String,
     },
     /// The connection to the database is lost; the worker tries again until it is back.
     DatabaseLost {

@@ -36,6 +36,10 @@ pub struct Job {
     pub claim_seq: i64,
     /// How many times the job has been snoozed.
     pub snooze_count: u32,
+    /// How often the worker that ran it has died: 0, if not since the job last came to an end of its own; 1 makes it a
+    /// suspect, which may have been the cause, and is run with no other suspect beside it; each death after that counts,
+    /// and after three of those it is discarded.
+    pub crash_count: u32,
     /// What went wrong, oldest first. Of many the first and the latest nine are kept.
     pub errors: Vec<AttemptError>,
     /// The id of the worker of the latest claim.
@@ -131,6 +135,7 @@ impl Job {
             max_attempts: saturated(row.int()?),
             claim_seq: row.int()?,
             snooze_count: saturated(row.int()?),
+            crash_count: saturated(row.int()?),
             errors: decode_or_default(&row.text()?),
             attempted_by: row.text_or_null()?,
             attempted_at: row.time_or_null()?,

@@ -71,7 +71,11 @@
 //! | [`cancel_jobs`], [`discard_jobs`], [`retry_jobs`], [`delete_jobs`] | the same for all that a [`JobFilter`] leaves |
 //! | [`record_output`] | say what a job has to show |
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
-//! | [`fetch_jobs`] | claim, for a worker made by hand |
+//! | [`fetch_jobs`], [`renew_lease`] | claim, for a worker made by hand |
+//! | [`list_workers`] | see who is at work |
+//! | [`rescue_jobs`], [`promote_jobs`], [`expire_jobs`] | upkeep that workers see to by themselves, by hand |
+//! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
+//! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //!
 //! Given a `&Job` from a handler, a verb acts for that claim only: once the claim has ended, it answers an error that
 //! [`is_lost_claim`](Error::is_lost_claim). Given an id, it acts for an operator, and ends any claim.
@@ -159,6 +163,7 @@ mod new_job;
 #[cfg(feature = "postgres")]
 mod notify;
 mod queue;
+mod queue_info;
 mod retry;
 mod session;
 mod state;
@@ -181,6 +186,7 @@ pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
 pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
+pub use queue_info::{QueueInfo, QueueSummary};
 pub use retry::RetryPolicy;
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
@@ -188,10 +194,11 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, cancel_job, cancel_jobs,
-    complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, get_job,
-    insert_job, insert_many, insert_many_fast, list_jobs, record_output, release_job, retry_completed_job, retry_job,
-    retry_jobs, snooze_job, swap_job, update_job,
+    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, WorkerInfo, cancel_job, cancel_jobs,
+    complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs, fail_job, fetch_jobs,
+    get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_workers, pause_all,
+    pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all, resume_queue,
+    retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
 };
 
 // Workers, and what is seen of them.

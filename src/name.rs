@@ -5,6 +5,18 @@ use crate::{Error, Result};
 /// The longest name, in bytes of UTF-8. A notification carries a queue's name, and an index entry both names.
 pub(crate) const MAX_NAME_BYTES: usize = 127;
 
+/// What stands for all queues, those that nobody has seen yet included. No queue is called so.
+pub(crate) const ALL_QUEUES: &str = "*";
+
+/// Checks the name of a queue: as any name, and not that of all queues.
+pub(crate) fn check_queue(name: &str) -> Result<()> {
+    check("queue", name)?;
+    match name {
+        ALL_QUEUES => Err(Error::invalid("queue", "may not be `*`, which stands for all queues")),
+        _ => Ok(()),
+    }
+}
+
 /// Checks a name of `field`: 1 to 127 bytes, no control or direction-changing characters, no space at either end.
 ///
 /// Upper and lower case are different names, and so are different ways to write the same accented letter.
@@ -31,6 +43,16 @@ fn is_treacherous(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_is_not_called_as_all_are() {
+        check("kind", "*").unwrap();
+        assert!(check_queue("*").unwrap_err().to_string().contains("all queues"));
+        for good in ["**", "a*", "default"] {
+            check_queue(good).unwrap();
+        }
+        assert!(check_queue("").unwrap_err().to_string().starts_with("queue: "));
+    }
 
     #[test]
     fn names() {

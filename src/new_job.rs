@@ -117,7 +117,8 @@ impl NewJob {
         }
     }
 
-    /// The queue to wait in: 1 to 127 bytes, no control characters, no space at either end. Default: `default`.
+    /// The queue to wait in: 1 to 127 bytes, no control characters, no space at either end, and not `*`.
+    /// Default: `default`.
     pub fn queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
         self.queue = queue.into();
         self
@@ -243,7 +244,7 @@ impl NewJob {
     /// Checks everything that can be checked without a database.
     pub(crate) fn check(mut self) -> Result<Checked> {
         name::check("kind", &self.kind)?;
-        name::check("queue", &self.queue)?;
+        name::check_queue(&self.queue)?;
         self.check_numbers()?;
         check_tags(&self.tags)?;
         if let Some(unique) = &self.unique {

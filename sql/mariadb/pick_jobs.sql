@@ -5,10 +5,11 @@ WHERE state = 'available' AND queue = :queue
   AND scheduled_at <= COALESCE(:now, UTC_TIMESTAMP(6))
   AND (expires_at IS NULL OR expires_at > COALESCE(:now, UTC_TIMESTAMP(6)))
   AND (:kinds IS NULL OR JSON_CONTAINS(:kinds, JSON_QUOTE(kind)))
+  AND (:suspects IS NULL OR (crash_count > 0) = (:suspects = 1))
   -- A key that is held while running, but not yet while available, may be taken by another. No NOT EXISTS: see due_jobs.
   AND (COALESCE(unique_states & 3, 0) <> 2 OR (
       SELECT 1 FROM drip_job AS holder WHERE holder.unique_active = drip_job.unique_key) IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = :queue AND paused_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name IN (:queue, '*') AND paused_at IS NOT NULL)
 ORDER BY priority, scheduled_at, id
 LIMIT :limit
 FOR UPDATE SKIP LOCKED

@@ -14,6 +14,7 @@ WITH picked AS (
           AND scheduled_at <= COALESCE(:now, statement_timestamp())
           AND (expires_at IS NULL OR expires_at > COALESCE(:now, statement_timestamp()))
           AND (:kinds IS NULL OR kind IN (SELECT json_array_elements_text(:kinds)))
+          AND (:suspects IS NULL OR (crash_count > 0) = (:suspects = 1))
           -- A key that is held while running, but not yet while available, may be taken by another.
           AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
               SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active} OFFSET 0))
@@ -21,7 +22,7 @@ WITH picked AS (
         LIMIT wanted."limit"
         FOR UPDATE SKIP LOCKED
     ) AS job
-    WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = wanted.queue AND paused_at IS NOT NULL)
+    WHERE NOT EXISTS (SELECT 1 FROM drip_queue WHERE name IN (wanted.queue, '*') AND paused_at IS NOT NULL)
 )
 -- An attempt that somebody wrote by hand is brought into range: it must not fail the claim of all the others.
 UPDATE drip_job

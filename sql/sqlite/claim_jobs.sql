@@ -10,10 +10,11 @@ WHERE id IN (
       AND scheduled_at <= :now
       AND (expires_at IS NULL OR expires_at > :now)
       AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+      AND (:suspects IS NULL OR (crash_count > 0) = (:suspects = 1))
       -- A key that is held while running, but not yet while available, may be taken by another.
       AND (COALESCE(unique_states & 3, 0) <> 2 OR NOT EXISTS (
           SELECT 1 FROM drip_job AS holder WHERE holder.unique_key = drip_job.unique_key AND {active}))
-      AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name = :queue AND paused_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM drip_queue WHERE name IN (:queue, '*') AND paused_at IS NOT NULL)
     ORDER BY priority, scheduled_at, id
     LIMIT :limit
 )

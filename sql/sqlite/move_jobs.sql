@@ -2,7 +2,8 @@
 -- not have.
 UPDATE drip_job
 SET state = m.value ->> '$.state', attempt = m.value ->> '$.attempt', max_attempts = m.value ->> '$.max_attempts',
-    snooze_count = m.value ->> '$.snooze_count', scheduled_at = m.value ->> '$.scheduled_at',
+    snooze_count = m.value ->> '$.snooze_count', crash_count = m.value ->> '$.crash_count',
+    scheduled_at = m.value ->> '$.scheduled_at',
     finalized_at = m.value ->> '$.finalized_at',
     errors = COALESCE(m.value ->> '$.errors', errors), metadata = COALESCE(m.value ->> '$.metadata', metadata),
     unique_states = COALESCE(m.value ->> '$.unique_states', unique_states)

@@ -19,6 +19,7 @@ pub(crate) enum News {
     GivenBack,
     ClaimLost,
     Unrecorded,
+    Rescued,
     /// The handler has settled the job itself. How, only the row says: this is counted, and nobody is told.
     Settled,
 }
@@ -40,6 +41,7 @@ impl News {
             News::GivenBack => Event::GivenBack(job),
             News::ClaimLost => Event::ClaimLost(job),
             News::Unrecorded => Event::Unrecorded(job),
+            News::Rescued => Event::Rescued(job),
             News::Settled => return None,
         })
     }

@@ -9,7 +9,7 @@ use super::{
 use crate::{event::News, stopwatch::MEASURES_CPU};
 
 /// The values of the label `outcome`.
-const OUTCOMES: [(News, &str); 10] = [
+const OUTCOMES: [(News, &str); 11] = [
     (News::Completed, "completed"),
     (News::Failed, "failed"),
     (News::TimedOut, "timed_out"),
@@ -19,6 +19,7 @@ const OUTCOMES: [(News, &str); 10] = [
     (News::GivenBack, "given_back"),
     (News::ClaimLost, "claim_lost"),
     (News::Unrecorded, "unrecorded"),
+    (News::Rescued, "rescued"),
     (News::Settled, "settled"),
 ];
 

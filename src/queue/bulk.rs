@@ -56,6 +56,16 @@ pub fn discard_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
     end_all(on, filter, &Ending::Discard { reason: None })
 }
 
+/// Gives back all running jobs that the filter leaves, whoever runs them: their claims end, the attempts do not count, and
+/// others may run them at once. For workers that will not come back and cannot be waited for; of those that die,
+/// [`Worker`](crate::Worker)s find out by themselves.
+///
+/// # Errors
+/// As [`retry_jobs`].
+pub fn rescue_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
+    end_all(on, filter, &Ending::Rescue { evidence: "rescued by hand".to_owned(), crashed: false })
+}
+
 /// Removes all jobs that the filter leaves, but for those that are running; answers how many.
 ///
 /// Given a client, each thousand jobs are a transaction of their own: an error leaves those before it removed.

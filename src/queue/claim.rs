@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::workers::{self, Registration};
 use crate::{
     Error, Job, Result, Session, State,
     dialect::{ClaimStyle, Connection, Row, Sql, Statement, Value, statement},
@@ -31,6 +32,8 @@ pub(crate) struct Claimant<'a> {
     pub(crate) worker: &'a str,
     /// A JSON array of the kinds that it handles; `None`: any.
     pub(crate) kinds: Option<&'a str>,
+    /// Only jobs with which a worker has died, or only others; `None`: any.
+    pub(crate) suspects: Option<bool>,
 }
 
 /// Claims up to `limit` jobs of any kind for a worker made by hand: marks them running, and answers them in order.
@@ -38,10 +41,13 @@ pub(crate) struct Claimant<'a> {
 /// Each must be settled by one of the verbs that take `&Job`. In a caller's transaction the claim counts when that
 /// commits.
 ///
+/// The jobs are this worker's for 30 s, and for 30 s more from each further call, or for as long as
+/// [`renew_lease`](crate::renew_lease) says, which is also how to prolong claims made in a transaction of the caller's. After that any [`Worker`](crate::Worker) of this database gives them to others.
+///
 /// # Errors
 /// [`is_invalid_input`](Error::is_invalid_input) for a name that is none, or a limit outside 1 to 10,000.
 pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) -> Result<Vec<Job>> {
-    name::check("queue", queue)?;
+    name::check_queue(queue)?;
     name::check("worker_id", worker_id)?;
     if !(1..=MAX_FETCH).contains(&limit) {
         return Err(Error::invalid("limit", format!("is {limit}; from 1 to {MAX_FETCH}")));
@@ -49,7 +55,12 @@ pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) 
     let wanted = [Wanted { queue: queue.to_owned(), limit }];
     on.any().write(|sql| {
         sql.prove_open()?;
-        claim_carefully(sql, &wanted, &Claimant { worker: worker_id, kinds: None })
+        // In a caller's transaction the worker's row would stay locked until that ends, for all who claim under its name;
+        // a worker without a row is missed after a lease as well.
+        if !sql.is_callers() {
+            workers::register(sql, &Registration::by_hand(worker_id, workers::LEASE))?;
+        }
+        claim_carefully(sql, &wanted, &Claimant { worker: worker_id, kinds: None, suspects: None })
     })
 }
 
@@ -129,6 +140,7 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
             ("queue", Value::Text(Some(&first.queue))),
             ("limit", Value::Int(Some(first.limit as i64))),
             ("kinds", Value::Json(claimant.kinds)),
+            ("suspects", Value::Int(claimant.suspects.map(i64::from))),
             ("worker", Value::Text(Some(claimant.worker))),
             sql.now_param(),
         ],
@@ -165,6 +177,7 @@ fn pick(sql: &mut Sql<'_>, one: &Wanted, claimant: &Claimant<'_>) -> Result<Vec<
             ("queue", Value::Text(Some(&one.queue))),
             ("limit", Value::Int(Some(one.limit as i64))),
             ("kinds", Value::Json(claimant.kinds)),
+            ("suspects", Value::Int(claimant.suspects.map(i64::from))),
             sql.now_param(),
         ],
     )

@@ -120,9 +120,9 @@ pub fn count_jobs(on: impl Session, filter: &JobFilter) -> Result<JobCounts> {
 fn count(sql: &mut Sql<'_>, filter: &JobFilter, state: State, limit: u64) -> Result<Vec<(String, u64)>> {
     let dialect = sql.dialect();
     let mut statement = Assembled::of(&COUNT_JOBS, dialect);
-    let filter = JobFilter { states: None, ..filter.clone() };
+    let filter = JobFilter { states: Some(vec![state]), ..filter.clone() };
     criteria::apply(&filter, &mut statement, dialect);
-    statement.put("state", &criteria::literal(state)).set("limit", Value::Int(Some(limit as i64)));
+    statement.set("limit", Value::Int(Some(limit as i64)));
     let mut rows = sql.rows_of(&statement)?;
     rows.iter_mut().map(|row| Ok((row.text()?, row.int()?.unsigned_abs()))).collect()
 }

@@ -12,6 +12,7 @@ pub(super) fn apply<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>, di
     let mut criteria = Criteria { text: String::new(), dialect };
     criteria.any("ids", &filter.ids);
     criteria.any("states", &filter.states);
+    criteria.indexed(filter.states.as_deref().unwrap_or_default());
     criteria.any("queues", &filter.queues);
     criteria.any("kinds", &filter.kinds);
     criteria.any("priorities", &filter.priorities);
@@ -44,6 +45,17 @@ impl Criteria {
             Some(values) if values.is_empty() => self.push("none"),
             Some(_) => self.push(name),
             None => {}
+        }
+    }
+
+    /// What a database may need to be told to use its partial indexes.
+    fn indexed(&mut self, states: &[State]) {
+        let seldom = |state: &State| !matches!(state, State::Available | State::Completed);
+        if !states.is_empty() && states.iter().all(seldom) {
+            self.push("seldom");
+        }
+        if !states.is_empty() && states.iter().all(|state| state.is_final()) {
+            self.push("final");
         }
     }
 
@@ -100,13 +112,9 @@ fn give_values<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>) {
     }
 }
 
-fn literals(states: &[State]) -> String {
-    states.iter().map(|state| literal(*state)).collect::<Vec<_>>().join(", ")
-}
-
 /// States are spelled out, so that partial indexes match.
-pub(super) fn literal(state: State) -> String {
-    format!("'{state}'")
+fn literals(states: &[State]) -> String {
+    states.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ")
 }
 
 /// The parameter of the n-th value.

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use serde_json::Value as Json;
 
 use crate::{
-    Dialect, Error, Result,
+    AnySession, Dialect, Error, Result, Session,
     dialect::{Connection, Sql, Statement, Value, statement},
     session::{Mode, own},
 };
@@ -33,6 +33,46 @@ pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
     let (now, overdue, next) = (row.time()?, row.bool()?, row.time_or_null()?);
     let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
     Ok(NextDue { overdue, within })
+}
+
+/// Makes jobs available whose time has come; answers how many. Any [`Worker`](crate::Worker) does so by itself.
+///
+/// A job that waits for a unique key which another holds stays as it is. Given a client, each thousand jobs are a
+/// transaction of their own.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub fn promote_jobs(on: impl Session) -> Result<usize> {
+    let session = on.any();
+    let mut total = 0;
+    let Some(client) = session.client() else {
+        return session.write(|sql| {
+            loop {
+                sql.prove_open()?;
+                let promoted = promote_carefully(sql)?;
+                total += promoted;
+                if promoted < BATCH {
+                    return Ok(total);
+                }
+            }
+        });
+    };
+    loop {
+        let promoted = AnySession::new_at(client, session.time()).write(promote_carefully)?;
+        total += promoted;
+        if promoted < BATCH {
+            break;
+        }
+    }
+    client.wake().wake_all();
+    Ok(total)
+}
+
+fn promote_carefully(sql: &mut Sql<'_>) -> Result<usize> {
+    match sql.savepoint(|sql| promote(sql, BATCH)) {
+        Err(error) if error.is_unique_conflict() => promote_singly(sql),
+        promoted => promoted,
+    }
 }
 
 /// Promotes due jobs on a connection of our own; answers how many. If it is [`BATCH`], there may be more.

@@ -10,25 +10,34 @@ mod count;
 mod criteria;
 pub(crate) mod due;
 mod edit;
+mod expire;
 pub(crate) mod insert;
 mod list;
 mod load;
 mod new_row;
+mod queue_list;
+pub(crate) mod queues;
 pub(crate) mod read;
 mod replace;
 pub(crate) mod settle;
 mod verbs;
+pub(crate) mod workers;
 
-pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, retry_jobs};
+pub use bulk::{Changed, cancel_jobs, delete_jobs, discard_jobs, rescue_jobs, retry_jobs};
 pub use claim::fetch_jobs;
 pub use count::{JobCount, JobCounts, count_jobs};
+pub use due::promote_jobs;
 pub use edit::{delete_job, swap_job, update_job};
+pub use expire::expire_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
 pub use load::insert_many_fast;
+pub use queue_list::list_queues;
+pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
 pub use read::get_job;
 pub use settle::{Failure, Target};
 pub use verbs::{
     cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,
     snooze_job,
 };
+pub use workers::{WorkerInfo, list_workers, renew_lease};

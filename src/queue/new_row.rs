@@ -99,6 +99,7 @@ impl Placed {
             max_attempts: new.max_attempts,
             claim_seq: 0,
             snooze_count: 0,
+            crash_count: 0,
             errors: Vec::new(),
             attempted_by: None,
             attempted_at: None,

@@ -29,6 +29,9 @@ static DROP_JOBS: Statement = statement!("drop_jobs");
 /// The shortest snooze: a job that put itself off by nothing would spin.
 pub(crate) const MIN_SNOOZE: Duration = Duration::from_millis(100);
 
+/// How often a worker may die while it runs a job as its only suspect, before the job is given up.
+const MAX_CRASHES: u32 = 3;
+
 /// Which job a verb is about, and by whose right.
 ///
 /// Made of a `&Job` it is that very claim of it: the verb acts only while that stands, and answers
@@ -114,6 +117,13 @@ pub(crate) enum Ending {
         completed_too: bool,
     },
     Release,
+    /// To the queue, with what is known of how it was lost. `crashed`: its worker died.
+    Rescue {
+        evidence: String,
+        crashed: bool,
+    },
+    /// It may not begin any more.
+    Expire,
     /// None: it goes on as it was, with something to show.
     Output(Json),
 }
@@ -224,6 +234,8 @@ impl Ending {
             Ending::GiveBack => Verb::GiveBack,
             Ending::Retry { .. } => Verb::Retry,
             Ending::Release => Verb::Release,
+            Ending::Rescue { .. } => Verb::Rescue,
+            Ending::Expire => Verb::Expire,
             Ending::Output(_) => Verb::Output,
         }
     }
@@ -247,6 +259,10 @@ impl Ending {
             Ending::GiveBack => moved.give_back(),
             Ending::Retry { .. } => moved.retry(now),
             Ending::Release => moved.wait(now),
+            Ending::Rescue { evidence, crashed } => moved.rescue(evidence, *crashed, now),
+            Ending::Expire => {
+                moved.end(State::Discarded, Some("expired: it had not begun within its time to live"), now)
+            }
             Ending::Output(output) => moved.put_output(output)?,
         }
         Ok(moved)
@@ -280,6 +296,7 @@ impl Move {
     }
 
     fn fail(&mut self, failure: &Failure, now: Timestamp) {
+        self.job.crash_count = 0;
         let delay = failure.retry.delay(self.job.attempt, &failure.error);
         self.record(&failure.error, &failure.trace, now);
         if self.job.attempt >= self.job.max_attempts {
@@ -291,6 +308,7 @@ impl Move {
     }
 
     fn snooze(&mut self, delay: Duration, now: Timestamp) {
+        self.job.crash_count = 0;
         self.job.state = State::Scheduled;
         self.job.scheduled_at = after(now, delay.max(MIN_SNOOZE));
         self.job.attempt = self.job.attempt.saturating_sub(1);
@@ -310,7 +328,20 @@ impl Move {
         self.job.attempt = self.job.attempt.saturating_sub(1);
     }
 
+    /// The attempt does not count. A suspect that was lost with its worker is charged for that; with none to spare, it is
+    /// not run again.
+    fn rescue(&mut self, evidence: &str, crashed: bool, now: Timestamp) {
+        self.record(evidence, "", now);
+        self.job.crash_count = self.job.crash_count.saturating_add(u32::from(crashed));
+        if self.job.crash_count > MAX_CRASHES {
+            let reason = format!("given up: its worker died {MAX_CRASHES} times while it ran as the only suspect");
+            return self.end(State::Discarded, Some(&reason), now);
+        }
+        self.give_back();
+    }
+
     fn retry(&mut self, now: Timestamp) {
+        self.job.crash_count = 0;
         self.job.state = State::Available;
         self.job.scheduled_at = now;
         self.job.finalized_at = None;
@@ -352,6 +383,7 @@ impl Move {
             "attempt": job.attempt,
             "max_attempts": job.max_attempts,
             "snooze_count": job.snooze_count,
+            "crash_count": job.crash_count,
             "scheduled_at": time_text(job.scheduled_at),
             "finalized_at": job.finalized_at.map(time_text),
             "errors": self.errors_changed.then(|| json!(job.errors).to_string()),

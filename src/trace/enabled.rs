@@ -34,7 +34,9 @@ pub(crate) fn listens_for(news: News) -> bool {
             enabled!(target: TARGET, Level::DEBUG)
         }
         News::Cancelled => enabled!(target: TARGET, Level::INFO),
-        News::Failed | News::TimedOut | News::Discarded | News::ClaimLost => enabled!(target: TARGET, Level::WARN),
+        News::Failed | News::TimedOut | News::Discarded | News::ClaimLost | News::Rescued => {
+            enabled!(target: TARGET, Level::WARN)
+        }
         News::Unrecorded => enabled!(target: TARGET, Level::ERROR),
         News::Settled => false,
     };
@@ -65,6 +67,9 @@ pub(crate) fn tell(event: &Event) {
         Event::Discarded(job) => of_job!(WARN, job, "discarded"),
         Event::ClaimLost(job) => of_job!(WARN, job, "claim lost"),
         Event::Unrecorded(job) => of_job!(ERROR, job, "what became of it could not be recorded"),
+        Event::Rescued(job) => of_job!(WARN, job, "rescued"),
+        Event::WorkerDied { worker, rescued } => event!(target: TARGET, Level::WARN, worker, rescued, "a worker died"),
+        Event::TakenForDead { worker } => event!(target: TARGET, Level::ERROR, worker, "taken for dead"),
         Event::Stuck { job, healthy: true } => of_job!(WARN, job, "its handler does not stop, and was replaced"),
         Event::Stuck { job, healthy: false } => of_job!(ERROR, job, "its handler does not stop, and holds a thread"),
         Event::Claimed { worker, count } => event!(target: TARGET, Level::DEBUG, worker, count, "claimed"),
@@ -80,6 +85,8 @@ pub(crate) fn tell(event: &Event) {
         Event::NotListening { worker, error } => {
             event!(target: TARGET, Level::WARN, worker, error, "not listening, so polling");
         }
+        Event::QueuePaused { queue } => event!(target: TARGET, Level::INFO, queue, "paused"),
+        Event::QueueResumed { queue } => event!(target: TARGET, Level::INFO, queue, "resumed"),
         Event::Stopped { worker } => event!(target: TARGET, Level::INFO, worker, "stopped"),
     });
 }

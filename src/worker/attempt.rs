@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Claimed, Shared,
+    budget::Place,
     cancel::CancelReason,
     context::Context,
     finished::{Finished, Letter},
@@ -56,9 +57,9 @@ pub(super) enum Verdict {
 
 /// Runs a claimed job on this thread. Answers whether the thread is still wanted.
 pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
-    let Claimed { job, queue, since } = claimed;
+    let Claimed { job, place, since } = claimed;
     let (watch, timing) = (Stopwatch::start(), Timing::of(&job, since));
-    let context = begin(shared, slot, &job, queue, (watch.began, timing));
+    let context = begin(shared, slot, &job, place, (watch.began, timing));
     shared.client.events().tell_job(News::Started, &job, &timing, || JobEvent::of(&job));
     let verdict = trace::in_attempt(&job, &shared.id, || match shared.settings.handlers.get(&job.kind) {
         Some(Run::Plain(handler)) => plain(&shared.settings, &context, &**handler),
@@ -74,24 +75,22 @@ pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
         Some(Stuck::Waiting) => shared.health.stuck_thread_returned(),
         None => {}
     }
-    shared.budget.free(queue);
+    shared.budget.free(place);
+    if place.suspect {
+        // The next one may be claimed, and an idle claimer hears only this.
+        shared.client.wake().wake_all();
+    }
     true
 }
 
-fn begin(
-    shared: &Shared,
-    slot: &Slot,
-    job: &Arc<Job>,
-    queue: Option<usize>,
-    (started, timing): (Instant, Timing),
-) -> Context {
+fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, place: Place, (started, timing): (Instant, Timing)) -> Context {
     let timeout = shared.settings.timeout(job);
     let context = Context::new(&shared.client, job.clone(), &shared.id).watched(&shared.watch.0, timeout);
     let transactional = matches!(shared.settings.handlers.get(&job.kind), Some(Run::Transactional(..)));
     let cancel = context.cancel().clone();
     slot.occupy(Occupant {
         job: job.clone(),
-        queue,
+        place,
         cancel,
         started,
         timing,

@@ -4,7 +4,7 @@
 //! measures how fast it finishes jobs ([`Pace`]) and claims ahead what that rate will use up in [`HORIZON`].
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -22,9 +22,20 @@ const SMOOTHING: Duration = Duration::from_millis(20);
 /// The most that is claimed ahead. Statements gain little beyond a thousand rows.
 pub(super) const MAX_AHEAD: usize = 2000;
 
+/// What a job that is claimed counts against.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Which of the worker's queues, if that has a limit of its own.
+    pub(super) queue: Option<usize>,
+    /// A worker has died with this job before: there is one of these at a time.
+    pub(super) suspect: bool,
+}
+
 /// What is claimed and not yet finished.
 pub(super) struct Budget {
     in_flight: AtomicUsize,
+    suspects: AtomicUsize,
+    suspects_expected: AtomicBool,
     by_queue: Vec<AtomicUsize>,
     finished: AtomicU64,
     born: Instant,
@@ -41,6 +52,8 @@ impl Budget {
     pub(super) fn new(queues: usize) -> Budget {
         Budget {
             in_flight: AtomicUsize::new(0),
+            suspects: AtomicUsize::new(0),
+            suspects_expected: AtomicBool::new(true),
             by_queue: (0..queues).map(|_| AtomicUsize::new(0)).collect(),
             finished: AtomicU64::new(0),
             born: Instant::now(),
@@ -50,16 +63,18 @@ impl Budget {
         }
     }
 
-    pub(super) fn take(&self, queue: Option<usize>) {
+    pub(super) fn take(&self, place: Place) {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        if let Some(queue) = queue {
+        self.suspects.fetch_add(place.suspect.into(), Ordering::AcqRel);
+        if let Some(queue) = place.queue {
             self.by_queue[queue].fetch_add(1, Ordering::AcqRel);
         }
     }
 
     /// A job that was taken is finished, or was given back.
-    pub(super) fn free(&self, queue: Option<usize>) {
-        if let Some(queue) = queue {
+    pub(super) fn free(&self, place: Place) {
+        self.suspects.fetch_sub(place.suspect.into(), Ordering::AcqRel);
+        if let Some(queue) = place.queue {
             self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
         }
         let left = self.in_flight.fetch_sub(1, Ordering::SeqCst) - 1;
@@ -67,8 +82,8 @@ impl Budget {
         if left == 0 {
             self.ran_dry.store(self.born.elapsed().as_nanos() as u64, Ordering::Release);
         }
-        // A queue with a limit of its own may be waited for at any level.
-        if queue.is_some() || left <= self.ring_below.load(Ordering::SeqCst) {
+        // A queue with a limit of its own may be waited for at any level, and so may a suspect.
+        if place.queue.is_some() || place.suspect || left <= self.ring_below.load(Ordering::SeqCst) {
             let _ = self.freed.0.try_send(());
         }
     }
@@ -79,6 +94,20 @@ impl Budget {
 
     pub(super) fn in_flight_of(&self, queue: usize) -> usize {
         self.by_queue[queue].load(Ordering::Acquire)
+    }
+
+    pub(super) fn has_suspect(&self) -> bool {
+        self.suspects.load(Ordering::Acquire) > 0
+    }
+
+    /// There may be suspects to be claimed.
+    pub(super) fn expect_suspects(&self) {
+        self.suspects_expected.store(true, Ordering::Release);
+    }
+
+    /// Whether that has been said since anybody last asked.
+    pub(super) fn are_suspects_expected(&self) -> bool {
+        self.suspects_expected.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn freed(&self) -> &Receiver<()> {
@@ -193,8 +222,8 @@ mod tests {
         for _ in 0..6 {
             let room = pace.room(&budget);
             pace.start(&budget);
-            (0..room).for_each(|_| budget.take(None));
-            (0..room).for_each(|_| budget.free(None));
+            (0..room).for_each(|_| budget.take(Place::default()));
+            (0..room).for_each(|_| budget.free(Place::default()));
         }
         assert_eq!(pace.room(&budget), MAX_AHEAD + 10);
     }
@@ -216,11 +245,11 @@ mod tests {
     #[test]
     fn places_come_back() {
         let budget = Budget::new(1);
-        budget.take(Some(0));
-        budget.take(None);
-        assert_eq!((budget.in_flight(), budget.in_flight_of(0)), (2, 1));
-        budget.free(Some(0));
-        assert_eq!((budget.in_flight(), budget.in_flight_of(0)), (1, 0));
+        budget.take(Place { queue: Some(0), suspect: true });
+        budget.take(Place::default());
+        assert_eq!((budget.in_flight(), budget.in_flight_of(0), budget.has_suspect()), (2, 1, true));
+        budget.free(Place { queue: Some(0), suspect: true });
+        assert_eq!((budget.in_flight(), budget.in_flight_of(0), budget.has_suspect()), (1, 0, false));
         assert!(budget.freed().try_recv().is_ok());
     }
 }

@@ -1,6 +1,10 @@
 //! A worker before it is started: what it serves, what it runs, and how.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crossbeam_channel::bounded;
 
@@ -205,6 +209,16 @@ impl Worker {
         self
     }
 
+    /// How long this worker may be silent before others take it for dead and run its jobs: from 100 ms to 1 h. Its heart beats
+    /// six times as often, on a thread and a connection of its own. Default: 30 s.
+    ///
+    /// A process that is frozen for longer loses its claims: what its handlers then answer is refused, and what they wrote in
+    /// transactions of the library's is rolled back.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
     /// Starts the threads.
     ///
     /// The database need not be there: the worker waits for it.
@@ -230,6 +244,7 @@ impl Worker {
         Ok(Shared {
             client: self.client.clone(),
             id: format!("{}-{}-{:016x}", self.label, std::process::id(), fastrand::u64(..)).into(),
+            label: self.label.clone(),
             kinds: settings.kinds(),
             budget: Budget::new(settings.queues.len()),
             slots: Slots::default(),
@@ -238,6 +253,7 @@ impl Worker {
             finished: bounded(MAILBOX),
             settling: InHand::default(),
             giving_back: InHand::default(),
+            taking_back: Mutex::default(),
             watch: bounded(1),
             health: Signs::new(),
             runners: Runners::default(),

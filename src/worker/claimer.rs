@@ -10,7 +10,7 @@ use crossbeam_channel::{never, select};
 
 use super::{
     Claimed, Order, Shared, attempt,
-    budget::Pace,
+    budget::{Pace, Place},
     lifeline::Lifeline,
     queues::{Claim, shares},
     signal::Signals,
@@ -28,6 +28,9 @@ use crate::{
 /// How often a worker that finds nothing looks whether it passes over kinds that nobody here handles.
 const UNKNOWN_KINDS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// In how many queues one look for a suspect searches; the next one goes on from there.
+const QUEUES_SEARCHED: usize = 16;
+
 struct Claimer {
     shared: Arc<Shared>,
     lifeline: Lifeline,
@@ -36,8 +39,11 @@ struct Claimer {
     queues: Vec<Served>,
     /// Which queue the next odd place goes to.
     turn: usize,
+    /// Where suspects were last searched for.
+    next_searched: usize,
     /// When due jobs are to be looked for again.
     look_for_due: Instant,
+    look_for_suspects: Instant,
     look_for_unknown: Instant,
     unknown: HashSet<String>,
     /// Whether a wait has ended and nobody has looked for due jobs since.
@@ -85,7 +91,9 @@ impl Claimer {
             pace: Pace::new(shared.settings.concurrency),
             queues: shared.settings.queues.iter().map(served).collect(),
             turn: 0,
+            next_searched: 0,
             look_for_due: now,
+            look_for_suspects: now,
             look_for_unknown: now,
             unknown: HashSet::new(),
             woken: true,
@@ -109,6 +117,7 @@ impl Claimer {
             self.look_around()?;
         }
         self.return_excess();
+        self.claim_suspect()?;
         let room = self.pace.room(&self.shared.budget);
         let wanted = self.wanted(room);
         if !wanted.is_empty() {
@@ -145,9 +154,7 @@ impl Claimer {
 
     fn claim(&mut self, wanted: &[Wanted]) -> Result<()> {
         let shared = self.shared.clone();
-        let claimant = Claimant { worker: &shared.id, kinds: Some(&shared.kinds) };
-        let jobs = self.lifeline.run(|connection, now| retry(|| claim_on(connection, now, wanted, &claimant)))?;
-        shared.health.claiming.store(true, Ordering::Relaxed);
+        let jobs = self.ask_for(wanted, false)?;
         for one in wanted {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
             self.served(&one.queue).hungry = brought == one.limit;
@@ -164,6 +171,45 @@ impl Claimer {
         Ok(())
     }
 
+    fn ask_for(&mut self, wanted: &[Wanted], suspects: bool) -> Result<Vec<Job>> {
+        let shared = self.shared.clone();
+        let claimant = Claimant { worker: &shared.id, kinds: Some(&shared.kinds), suspects: Some(suspects) };
+        let jobs = self.lifeline.run(|connection, now| retry(|| claim_on(connection, now, wanted, &claimant)))?;
+        shared.health.claiming.store(true, Ordering::Relaxed);
+        shared.health.claimed.store(true, Ordering::Relaxed);
+        Ok(jobs)
+    }
+
+    /// A job with which a worker has died may be what it died of: there is one of them at a time, so that if this worker dies
+    /// too, that one is charged and no other. Those that were running beside it become suspects themselves.
+    fn claim_suspect(&mut self) -> Result<()> {
+        let budget = &self.shared.budget;
+        if budget.has_suspect() {
+            return Ok(());
+        }
+        if budget.are_suspects_expected() {
+            self.look_for_suspects = Instant::now();
+        }
+        if Instant::now() < self.look_for_suspects {
+            return Ok(());
+        }
+        self.look_for_suspects = Instant::now() + self.shared.settings.poll_interval;
+        for _ in 0..self.queues.len().min(QUEUES_SEARCHED) {
+            self.next_searched = (self.next_searched + 1) % self.queues.len();
+            if self.room_of(self.next_searched) == 0 {
+                continue;
+            }
+            let wanted = [Wanted { queue: self.queues[self.next_searched].name.clone(), limit: 1 }];
+            let found = self.ask_for(&wanted, true)?;
+            if !found.is_empty() {
+                self.shared.budget.expect_suspects();
+                self.dispatch(found);
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn served(&mut self, name: &str) -> &mut Served {
         let index = self.queues.iter().position(|queue| queue.name == name).unwrap_or_default();
         &mut self.queues[index]
@@ -171,11 +217,12 @@ impl Claimer {
 
     fn dispatch(&mut self, jobs: Vec<Job>) {
         self.pace.start(&self.shared.budget);
-        let place = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
+        let queue = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
+        let place = |job: &Job| Place { queue: queue(job), suspect: job.crash_count > 0 };
         let since = Instant::now();
-        let claimed = |job: Job| Claimed { queue: place(&job), job: Arc::new(job), since };
+        let claimed = |job: Job| Claimed { place: place(&job), job: Arc::new(job), since };
         let claimed: Vec<_> = jobs.into_iter().map(claimed).collect();
-        claimed.iter().for_each(|one| self.shared.budget.take(one.queue));
+        claimed.iter().for_each(|one| self.shared.budget.take(one.place));
         let stop = &self.shared.stop;
         if stop.is_requested() && (!stop.drains() || self.shared.runners.are_dismissed()) {
             // However long the claim has taken: the threads may be gone.
@@ -294,9 +341,11 @@ impl Claimer {
 
     /// Gives back what no thread has begun, but for the first `keep`; answers how many.
     fn give_back(&mut self, keep: usize) -> usize {
-        let mut unbegun = self.shared.take_unbegun();
-        let claimed = unbegun.split_off(keep.min(unbegun.len()));
-        unbegun.into_iter().for_each(|one| self.order(one));
+        let mut before = 0;
+        let claimed = self.shared.take_unbegun(|_| {
+            before += 1;
+            before <= keep
+        });
         self.give_these_back(claimed)
     }
 
@@ -313,7 +362,7 @@ impl Claimer {
             return 0;
         };
         self.shared.giving_back.put_down(before, &[]);
-        claimed.iter().for_each(|one| self.shared.budget.free(one.queue));
+        claimed.iter().for_each(|one| self.shared.budget.free(one.place));
         let given: Vec<Job> = answers.into_iter().flatten().collect();
         given.iter().for_each(|job| attempt::tell_given_back(&self.shared.client, job));
         given.len()

@@ -30,6 +30,8 @@ impl Health {
 /// The signs that the threads of a worker leave.
 pub(super) struct Signs {
     pub(super) claiming: AtomicBool,
+    /// A claim has been answered since the last heartbeat.
+    pub(super) claimed: AtomicBool,
     pub(super) settling: AtomicBool,
     pub(super) listening: AtomicBool,
     pub(super) outages: Outages,
@@ -98,6 +100,7 @@ impl Signs {
     pub(super) fn new() -> Signs {
         Signs {
             claiming: AtomicBool::new(true),
+            claimed: AtomicBool::new(false),
             settling: AtomicBool::new(true),
             listening: AtomicBool::new(false),
             outages: Outages::default(),

@@ -21,6 +21,7 @@ mod in_hand;
 mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
+mod liveness;
 mod middleware;
 mod once;
 mod outcome;
@@ -48,7 +49,10 @@ pub use queues::Queue;
 pub use running::Running;
 pub use stop::Report;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -62,6 +66,7 @@ struct Shared {
     client: Client,
     settings: settings::Settings,
     id: Arc<str>,
+    label: std::borrow::Cow<'static, str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
     budget: budget::Budget,
@@ -71,6 +76,8 @@ struct Shared {
     finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
     settling: in_hand::InHand,
     giving_back: in_hand::InHand,
+    /// Held by whoever takes back jobs that no thread has begun.
+    taking_back: Mutex<()>,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,
@@ -78,17 +85,19 @@ struct Shared {
 }
 
 impl Shared {
-    /// Takes back the jobs that no thread has begun.
-    fn take_unbegun(&self) -> Vec<Claimed> {
-        let (mut unbegun, mut leaving) = (Vec::new(), 0);
+    /// Takes back the jobs that no thread has begun, but for those that `keep` keeps. There is room for these: the budget
+    /// is smaller than the channel.
+    fn take_unbegun(&self, mut keep: impl FnMut(&Claimed) -> bool) -> Vec<Claimed> {
+        // One at a time: whoever takes all back must not miss what another is about to put back.
+        let _alone = self.taking_back.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut unbegun, mut kept) = (Vec::new(), Vec::new());
         for order in self.orders.1.try_iter() {
             match order {
-                Order::Run(claimed) => unbegun.push(claimed),
-                Order::Leave => leaving += 1,
+                Order::Run(claimed) if !keep(&claimed) => unbegun.push(claimed),
+                order => kept.push(order),
             }
         }
-        // These were not meant for us.
-        (0..leaving).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+        kept.into_iter().for_each(|order| drop(self.orders.0.try_send(order)));
         unbegun
     }
 
@@ -118,7 +127,6 @@ enum Order {
 /// A job on its way to a thread.
 struct Claimed {
     job: Arc<Job>,
-    /// Which of the worker's queues it counts against.
-    queue: Option<usize>,
+    place: budget::Place,
     since: Instant,
 }

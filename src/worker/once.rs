@@ -91,7 +91,7 @@ impl Worker {
             false => self.settings.queue_names(),
         };
         let kinds = self.settings.kinds();
-        let claimant = Claimant { worker: &self.label, kinds: Some(&kinds) };
+        let claimant = Claimant { worker: &self.label, kinds: Some(&kinds), suspects: None };
         for queue in queues {
             let claimed = claim(sql, &[Wanted { queue, limit: 1 }], &claimant)?;
             if let Some(job) = claimed.into_iter().next() {

@@ -14,6 +14,7 @@ use super::{
     claimer,
     finished::Letter,
     health::Health,
+    liveness,
     remains::{self, Remains},
     settler,
     stop::{Report, wait_until},
@@ -128,6 +129,7 @@ impl Threads {
         if shared.client.dialect() == crate::Dialect::Postgres {
             others.push(thread::start("drip-listener".into(), with(super::listener::run))?);
         }
+        others.push(thread::start("drip-liveness".into(), with(liveness::run))?);
         others.push(thread::start("drip-watcher".into(), with(watcher::run))?);
         (0..shared.settings.concurrency).try_for_each(|_| shared.runners.start(shared))?;
         let settler = thread::start("drip-settler".into(), with(settler::run))?;

@@ -11,10 +11,13 @@ use super::{
     middleware::Middleware,
     queues::Queue,
 };
-use crate::{Dialect, Error, Job, Result, RetryPolicy, name, new_job::check_span};
+use crate::{Dialect, Error, Job, Result, RetryPolicy, name, new_job::check_span, queue::workers::LEASE};
 
 /// The most threads of one worker, replacements not counted.
 const MAX_CONCURRENCY: usize = 10_000;
+
+/// The shortest lease. Shorter ones would be lost to a busy machine.
+const MIN_LEASE: Duration = Duration::from_millis(100);
 
 /// What is set before the start and then stays.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ pub(super) struct Settings {
     pub(super) poll_interval: Duration,
     pub(super) stuck_after: Duration,
     pub(super) max_replacements: usize,
+    pub(super) lease: Duration,
     pub(super) retry: RetryPolicy,
     pub(super) retry_by_kind: HashMap<String, RetryPolicy>,
     pub(super) timeout: Option<Duration>,
@@ -47,6 +51,7 @@ impl Default for Settings {
             poll_interval: Duration::from_secs(1),
             stuck_after: Duration::from_secs(5),
             max_replacements: usize::MAX,
+            lease: LEASE,
             retry: RetryPolicy::default(),
             retry_by_kind: HashMap::new(),
             timeout: None,
@@ -66,6 +71,9 @@ impl Settings {
         if !poll_range.contains(&self.poll_interval) {
             let problem = format!("is {:?}; from 1 ms to 1 h", self.poll_interval);
             return Err(Error::invalid("poll_interval", problem));
+        }
+        if !(MIN_LEASE..=Duration::from_secs(3600)).contains(&self.lease) {
+            return Err(Error::invalid("lease", format!("is {:?}; from 100 ms to 1 h", self.lease)));
         }
         check_span("timeout", self.timeout, Duration::from_millis(1))?;
         for timeout in self.timeout_by_kind.values() {
@@ -101,7 +109,7 @@ impl Settings {
 fn check_queues(settings: &Settings) -> Result<()> {
     let mut names = HashSet::new();
     for queue in &settings.queues {
-        name::check("queue", &queue.name)?;
+        name::check_queue(&queue.name)?;
         if !names.insert(&queue.name) {
             return Err(Error::invalid("queue", format!("{:?} is named twice", queue.name)));
         }

@@ -5,7 +5,10 @@ use std::{
     time::Instant,
 };
 
-use super::cancel::{CancelReason, CancelToken};
+use super::{
+    budget::Place,
+    cancel::{CancelReason, CancelToken},
+};
 use crate::{Job, event::Timing};
 
 /// The slots of all threads, replacements included.
@@ -19,7 +22,7 @@ pub(super) struct Slot(Mutex<Option<Occupant>>);
 /// A job that a thread is running.
 pub(super) struct Occupant {
     pub(super) job: Arc<Job>,
-    pub(super) queue: Option<usize>,
+    pub(super) place: Place,
     pub(super) cancel: CancelToken,
     pub(super) started: Instant,
     pub(super) timing: Timing,

@@ -1,6 +1,8 @@
-//! Watches what the threads are running: deadlines that pass, claims that end elsewhere, handlers that do not return.
+//! Watches what the threads are running: deadlines that pass, claims that end elsewhere, handlers that do not return; and
+//! what waits for them: queues that are paused.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -8,7 +10,7 @@ use std::{
 use crossbeam_channel::select;
 
 use super::{
-    Shared, attempt,
+    Claimed, Shared, attempt,
     cancel::CancelReason,
     finished::{Finished, Letter},
     lifeline::Lifeline,
@@ -17,11 +19,13 @@ use super::{
 use crate::{
     Event, Job,
     event::{JobEvent, Timing},
-    queue::complete,
+    name::ALL_QUEUES,
+    queue::{complete, queues, settle::Ending},
     session::{Mode, own},
 };
 
-/// How often the database is asked which claims still stand. A cancelled job's handler knows within twice that.
+/// How often the database is asked which claims still stand, and, while claimed jobs wait for a thread, which queues are
+/// paused. A cancelled job's handler knows within twice that, and after as long no job of a paused queue begins.
 const CLAIMS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs until the worker's stop is over.
@@ -33,6 +37,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         replace_stuck(shared);
         if Instant::now() >= look_at_claims {
             cancel_ended(shared, &mut lifeline);
+            hold_back_paused(shared, &mut lifeline);
             look_at_claims = Instant::now() + CLAIMS_INTERVAL;
         }
         let next = next_deadline.unwrap_or(look_at_claims).min(look_at_claims);
@@ -97,6 +102,25 @@ fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
     }
 }
 
+/// Gives back what was claimed ahead of queues that have been paused since.
+fn hold_back_paused(shared: &Shared, lifeline: &mut Lifeline) {
+    if shared.orders.1.is_empty() {
+        return;
+    }
+    // Without an answer none is taken to be paused; the next round asks again.
+    let paused = lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut queues::paused));
+    let paused: HashSet<String> = paused.unwrap_or_default().into_iter().collect();
+    // A stop gives back, or runs, all that there is.
+    if paused.is_empty() || shared.stop.is_requested() {
+        return;
+    }
+    let runs = |claimed: &Claimed| !paused.contains(&claimed.job.queue) && !paused.contains(ALL_QUEUES);
+    for Claimed { job, place, .. } in shared.take_unbegun(runs) {
+        let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, Ending::GiveBack, Timing::default())));
+        shared.budget.free(place);
+    }
+}
+
 /// Handlers that have ignored their tokens for long: other threads take their places, as long as they may.
 fn replace_stuck(shared: &Arc<Shared>) {
     let patience = shared.settings.stuck_after;
@@ -118,7 +142,7 @@ fn replace(shared: &Arc<Shared>, occupant: &Occupant) -> Stuck {
     let may = health.replaced.load(Ordering::Acquire) < shared.settings.max_replacements && !shared.stop.is_requested();
     if may && shared.runners.start(shared).is_ok() {
         health.replaced.fetch_add(1, Ordering::AcqRel);
-        shared.budget.free(occupant.queue);
+        shared.budget.free(occupant.place);
         Stuck::Replaced
     } else {
         health.stuck.fetch_add(1, Ordering::AcqRel);

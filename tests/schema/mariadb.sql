@@ -11,6 +11,7 @@ CREATE TABLE `drip_job` (
   `max_attempts` bigint(20) NOT NULL DEFAULT 25,
   `claim_seq` bigint(20) NOT NULL DEFAULT 0,
   `snooze_count` bigint(20) NOT NULL DEFAULT 0,
+  `crash_count` bigint(20) NOT NULL DEFAULT 0,
   `errors` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '[]' CHECK (json_valid(`errors`)),
   `attempted_by` varchar(255) DEFAULT NULL,
   `attempted_at` datetime(6) DEFAULT NULL,
@@ -27,6 +28,9 @@ CREATE TABLE `drip_job` (
   UNIQUE KEY `drip_job_unique` (`unique_active` DESC),
   KEY `drip_job_claim` (`state`,`queue`,`priority`,`scheduled_at`,`id`),
   KEY `drip_job_due` (`state`,`scheduled_at`),
+  KEY `drip_job_final` (`state`,`queue`,`finalized_at`),
+  KEY `drip_job_kind` (`kind`),
+  KEY `drip_job_expiring` (`expires_at`),
   CONSTRAINT `drip_job_state` CHECK (`state` in ('available','running','completed','retryable','discarded','cancelled','scheduled','pending')),
   CONSTRAINT `drip_job_finalized` CHECK (`finalized_at` is not null = `state` in ('completed','discarded','cancelled')),
   CONSTRAINT `drip_job_queue` CHECK (octet_length(`queue`) between 1 and 127),
@@ -49,4 +53,22 @@ CREATE TABLE `drip_queue` (
   `updated_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
   PRIMARY KEY (`name`),
   CONSTRAINT `drip_queue_name` CHECK (octet_length(`name`) between 1 and 127)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
+CREATE TABLE `drip_worker` (
+  `id` varchar(255) NOT NULL,
+  `label` varchar(127) NOT NULL,
+  `host` varchar(255) DEFAULT NULL,
+  `pid` bigint(20) DEFAULT NULL,
+  `version` varchar(64) DEFAULT NULL,
+  `queues` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '[]' CHECK (json_valid(`queues`)),
+  `kinds` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '[]' CHECK (json_valid(`kinds`)),
+  `concurrency` bigint(20) DEFAULT NULL,
+  `lease_ms` bigint(20) NOT NULL,
+  `beats` bigint(20) NOT NULL DEFAULT 0,
+  `started_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  `heartbeat_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  `claimed_at` datetime(6) DEFAULT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `drip_worker_id` CHECK (octet_length(`id`) between 1 and 255)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;

@@ -11,6 +11,7 @@ CREATE TABLE drip_job (
     max_attempts bigint NOT NULL DEFAULT 25,
     claim_seq bigint NOT NULL DEFAULT 0,
     snooze_count bigint NOT NULL DEFAULT 0,
+    crash_count bigint NOT NULL DEFAULT 0,
     errors json NOT NULL DEFAULT '[]'::json,
     attempted_by text,
     attempted_at timestamp with time zone,
@@ -38,6 +39,10 @@ CREATE TABLE drip_job (
 );
 CREATE INDEX drip_job_claim ON drip_job USING btree (queue, priority, scheduled_at, id) WHERE (state = 'available'::text);
 CREATE INDEX drip_job_due ON drip_job USING btree (scheduled_at) WHERE (state = ANY (ARRAY['scheduled'::text, 'retryable'::text]));
+CREATE INDEX drip_job_expiring ON drip_job USING btree (expires_at) WHERE ((expires_at IS NOT NULL) AND (state = ANY (ARRAY['available'::text, 'retryable'::text, 'scheduled'::text, 'pending'::text])));
+CREATE INDEX drip_job_final ON drip_job USING btree (state, queue, finalized_at) WHERE (state = ANY (ARRAY['completed'::text, 'discarded'::text, 'cancelled'::text]));
+CREATE INDEX drip_job_kind ON drip_job USING btree (kind, id);
+CREATE INDEX drip_job_state ON drip_job USING btree (state, id) WHERE (state = ANY (ARRAY['running'::text, 'retryable'::text, 'discarded'::text, 'cancelled'::text, 'scheduled'::text, 'pending'::text]));
 CREATE UNIQUE INDEX drip_job_unique ON drip_job USING btree (unique_key) WHERE ((unique_key IS NOT NULL) AND ((((unique_states >>
 CASE state
     WHEN 'available'::text THEN 0
@@ -65,4 +70,22 @@ CREATE TABLE drip_queue (
     updated_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
     CONSTRAINT drip_queue_name CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 127))),
     CONSTRAINT drip_queue_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE drip_worker (
+    id text COLLATE "C" NOT NULL,
+    label text NOT NULL,
+    host text,
+    pid bigint,
+    version text,
+    queues json NOT NULL DEFAULT '[]'::json,
+    kinds json NOT NULL DEFAULT '[]'::json,
+    concurrency bigint,
+    lease_ms bigint NOT NULL,
+    beats bigint NOT NULL DEFAULT 0,
+    started_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    heartbeat_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    claimed_at timestamp with time zone,
+    CONSTRAINT drip_worker_id CHECK (((octet_length(id) >= 1) AND (octet_length(id) <= 255))),
+    CONSTRAINT drip_worker_pkey PRIMARY KEY (id)
 );

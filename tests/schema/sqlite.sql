@@ -11,6 +11,7 @@ CREATE TABLE drip_job (
     max_attempts  INTEGER NOT NULL DEFAULT 25,
     claim_seq     INTEGER NOT NULL DEFAULT 0,             -- the fence: one more at every claim, never less
     snooze_count  INTEGER NOT NULL DEFAULT 0,
+    crash_count   INTEGER NOT NULL DEFAULT 0,             -- 0: clear; 1: was running in a worker that died; then, alone
     errors        TEXT    NOT NULL DEFAULT '[]',          -- [{"attempt": 1, "at": …, "error": …, "trace": …}, …]
     attempted_by  TEXT,                                   -- the worker of the latest claim
     attempted_at  TEXT,
@@ -40,6 +41,17 @@ CREATE INDEX drip_job_claim ON drip_job (queue, priority, scheduled_at, id) WHER
 
 CREATE INDEX drip_job_due ON drip_job (scheduled_at) WHERE state IN ('scheduled', 'retryable');
 
+CREATE INDEX drip_job_expiring ON drip_job (expires_at)
+WHERE expires_at IS NOT NULL AND state IN ('available', 'retryable', 'scheduled', 'pending');
+
+CREATE INDEX drip_job_final ON drip_job (state, queue, finalized_at)
+WHERE state IN ('completed', 'discarded', 'cancelled');
+
+CREATE INDEX drip_job_kind ON drip_job (kind, id);
+
+CREATE INDEX drip_job_state ON drip_job (state, id)
+WHERE state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending');
+
 CREATE UNIQUE INDEX drip_job_unique ON drip_job (unique_key)
 WHERE unique_key IS NOT NULL AND (unique_states >> CASE state
     WHEN 'available' THEN 0 WHEN 'running' THEN 1 WHEN 'completed' THEN 2 WHEN 'retryable' THEN 3
@@ -58,4 +70,22 @@ CREATE TABLE drip_queue (
     updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
     CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 127),
     CHECK (json_valid(metadata))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE drip_worker (
+    id           TEXT PRIMARY KEY NOT NULL,
+    label        TEXT NOT NULL,
+    host         TEXT,
+    pid          INTEGER,
+    version      TEXT,                                      -- of this library
+    queues       TEXT NOT NULL DEFAULT '[]',                -- [] for any
+    kinds        TEXT NOT NULL DEFAULT '[]',                -- [] for any
+    concurrency  INTEGER,
+    lease_ms     INTEGER NOT NULL,
+    beats        INTEGER NOT NULL DEFAULT 0,
+    started_at   TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
+    heartbeat_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
+    claimed_at   TEXT,                                      -- when it last asked for jobs and was answered
+    CHECK (length(CAST(id AS BLOB)) BETWEEN 1 AND 255),
+    CHECK (json_valid(queues) AND json_valid(kinds))
 ) STRICT, WITHOUT ROWID;

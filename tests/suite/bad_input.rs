@@ -27,6 +27,8 @@ on_every_database_and_place! {
             let too_long = |name: String| (format!("{field} of {} bytes", name.len()), job(name), field, "the limit is 127");
             refused(db, BAD_NAMES.iter().map(case).chain(long.map(too_long)));
         }
+        let of_all = NewJob::new("*", json!({})).queue("*").tags(["*"]);
+        refused(db, [("queue *".to_owned(), of_all, "queue", "stands for all queues")]);
     }
 
     fn args(db: &Db) {
@@ -116,6 +118,7 @@ on_every_database_and_place! {
             ("default", "worker", usize::MAX, "limit", "from 1 to 10000"),
             ("", "worker", 1, "queue", "may not be empty"),
             ("a\0", "worker", 1, "queue", "control character"),
+            ("*", "worker", 1, "queue", "stands for all queues"),
             (&long, "worker", 1, "queue", "the limit is 127"),
             ("default", "", 1, "worker_id", "may not be empty"),
             ("default", "a\0", 1, "worker_id", "control character"),
@@ -225,7 +228,7 @@ const ODD_NAMES: &[&str] = &[
     "_",
     "a b",
     "null",
-    "*",
+    "**",
     "0",
     "{}",
     "\"",

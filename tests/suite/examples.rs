@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 8] = [
+const EXAMPLES: [(&str, &[&str]); 10] = [
     (
         "quickstart",
         &[
@@ -109,6 +109,24 @@ const EXAMPLES: [(&str, &[&str]); 8] = [
             r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="completed"} 1"#,
             r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="discarded"} 1"#,
             r#"drip_attempts_ended_total{queue="middleware",kind="middleware_invoice",outcome="cancelled"} 1"#,
+        ],
+    ),
+    (
+        "pause_queue",
+        &[
+            "the worker finds nothing: true",
+            "waiting: 2; paused: true; the printer is being repaired",
+            "a letter to Ada",
+            "a letter to Grace",
+            "waiting: 0; paused: false; in order",
+        ],
+    ),
+    (
+        "plain_sql",
+        &[
+            "priority 9 is refused: true",
+            "hello, Ada! (priority 1, tags [], at most 25 attempts)",
+            "hello, Grace! (priority 2, tags [\"vip\"], at most 5 attempts)",
         ],
     ),
 ];

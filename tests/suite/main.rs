@@ -20,6 +20,7 @@ mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
+mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod metrics; // what is counted and timed, and the text that Prometheus reads
@@ -32,8 +33,11 @@ mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job
 mod output; // what a job has to show, and its metadata
 mod panics; // whatever panics costs one attempt, and no thread
+mod pause; // a queue that is paused is left alone within a second, and served at once when it is resumed
+mod plain_sql; // a row inserted with a console is a job, and what is no job the table refuses
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
+mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
 mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection

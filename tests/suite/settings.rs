@@ -81,6 +81,27 @@ where
         assert_eq!(complete_job(&mut *conn, job).unwrap().state, State::Completed, "{setting}");
     }
     drip::cancel_job(&mut *conn, waiting.id).unwrap();
+    queue_verbs(setting, conn);
+}
+
+fn queue_verbs<D>(setting: &str, conn: &mut D)
+where
+    for<'d> &'d mut D: Session,
+{
+    let name = "\u{e9}\\'";
+    let upserted = drip::upsert_queue(&mut *conn, name, json!({"s": "\\'\"\n% é📮"})).unwrap();
+    assert_eq!(upserted.metadata().unwrap(), *json!({"s": "\\'\"\n% é📮"}).as_object().unwrap(), "{setting}");
+    let paused = drip::pause_queue(&mut *conn, name).unwrap();
+    let age = paused.paused_at.unwrap().duration_until(Timestamp::now());
+    assert!(age >= SignedDuration::ZERO && age < SignedDuration::from_mins(10), "{setting}: {age}");
+    insert_job(&mut *conn, NewJob::new("k", json!({})).queue(name)).unwrap().into_job();
+    assert_eq!(fetch_jobs(&mut *conn, name, "worker", 10).unwrap(), [], "{setting}");
+    let listed = drip::list_queues(&mut *conn).unwrap();
+    let found: Vec<_> = listed.iter().map(|q| (&*q.name, q.available.number, q.scheduled.number > 0)).collect();
+    assert_eq!(found, [(name, 1, true)], "{setting}");
+    assert!(listed[0].is_paused() && listed[0].oldest.is_some_and(|age| age < HOUR), "{setting}");
+    assert!(!drip::resume_queue(&mut *conn, name).unwrap().is_paused(), "{setting}");
+    assert_eq!(fetch_jobs(&mut *conn, name, "worker", 10).unwrap().len(), 1, "{setting}");
 }
 
 fn settings_of(dialect: Dialect) -> &'static [&'static str] {

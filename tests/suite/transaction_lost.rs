@@ -13,7 +13,8 @@ use std::{
 use drip::{
     AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, State, Unique, cancel_job, cancel_jobs,
     complete_job, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, insert_job, insert_many,
-    insert_many_fast, record_output, release_job, retry_job, retry_jobs, snooze_job, swap_job, update_job,
+    insert_many_fast, pause_all, pause_queue, record_output, release_job, resume_all, resume_queue, retry_job,
+    retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -281,9 +282,10 @@ impl Jobs {
         Jobs { waiting, cancelled, running, held }
     }
 
-    /// As they stand, and how many there are in all.
-    fn now(&self, db: &Db) -> ([Job; 4], i64) {
-        ([&self.waiting, &self.cancelled, &self.running, &self.held].map(|job| db.job(job.id)), db.jobs())
+    /// As they stand, and how many there are in all; and how many queues.
+    fn now(&self, db: &Db) -> ([Job; 4], i64, i64) {
+        let queues = db.number("SELECT count(*) FROM drip_queue");
+        ([&self.waiting, &self.cancelled, &self.running, &self.held].map(|job| db.job(job.id)), db.jobs(), queues)
     }
 }
 
@@ -316,6 +318,11 @@ const VERBS: &[(&str, Verb)] = &[
     ("cancel_job", |on, jobs| cancel_job(on, jobs.waiting.id).map(drop)),
     ("discard_job", |on, jobs| discard_job(on, jobs.waiting.id).map(drop)),
     ("retry_job", |on, jobs| retry_job(on, jobs.cancelled.id).map(drop)),
+    ("upsert_queue", |on, _| upsert_queue(on, "lost", json!({})).map(drop)),
+    ("pause_queue", |on, _| pause_queue(on, "lost").map(drop)),
+    ("resume_queue", |on, _| resume_queue(on, "lost").map(drop)),
+    ("pause_all", |on, _| pause_all(on)),
+    ("resume_all", |on, _| resume_all(on)),
 ];
 
 fn plain() -> NewJob {

@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS drip_job (
     max_attempts  BIGINT       NOT NULL DEFAULT 25,
     claim_seq     BIGINT       NOT NULL DEFAULT 0,            -- the fence: one more at every claim, never less
     snooze_count  BIGINT       NOT NULL DEFAULT 0,
+    crash_count   BIGINT       NOT NULL DEFAULT 0,            -- 0: clear; 1: was running in a worker that died; then, alone
     errors        JSON         NOT NULL DEFAULT '[]',         -- [{"attempt": 1, "at": …, "error": …, "trace": …}, …]
     attempted_by  VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NULL,  -- the worker of the latest claim
     attempted_at  DATETIME(6)  NULL,
@@ -35,6 +36,12 @@ CREATE TABLE IF NOT EXISTS drip_job (
     -- row it looks at.
     KEY drip_job_claim (state, queue, priority, scheduled_at, id),
     KEY drip_job_due (state, scheduled_at),
+    -- For retention.
+    KEY drip_job_final (state, queue, finalized_at),
+    -- For lists; those by state read drip_job_due.
+    KEY drip_job_kind (kind),
+    -- What may not begin any more.
+    KEY drip_job_expiring (expires_at),
     -- Descending, so that the NULLs come last: whoever waits for a key locks the gap before it, and before the smallest
     -- key there would be the place of every job that has none. (Before 10.8 the word is read and ignored.)
     UNIQUE KEY drip_job_unique (unique_active DESC),

@@ -12,6 +12,7 @@ CREATE TABLE drip_job (
     max_attempts  INTEGER NOT NULL DEFAULT 25,
     claim_seq     INTEGER NOT NULL DEFAULT 0,             -- the fence: one more at every claim, never less
     snooze_count  INTEGER NOT NULL DEFAULT 0,
+    crash_count   INTEGER NOT NULL DEFAULT 0,             -- 0: clear; 1: was running in a worker that died; then, alone
     errors        TEXT    NOT NULL DEFAULT '[]',          -- [{"attempt": 1, "at": …, "error": …, "trace": …}, …]
     attempted_by  TEXT,                                   -- the worker of the latest claim
     attempted_at  TEXT,
@@ -42,6 +43,21 @@ CREATE INDEX drip_job_claim ON drip_job (queue, priority, scheduled_at, id) WHER
 
 -- What becomes due.
 CREATE INDEX drip_job_due ON drip_job (scheduled_at) WHERE state IN ('scheduled', 'retryable');
+
+-- What has ended, for retention, and to count it.
+CREATE INDEX drip_job_final ON drip_job (state, queue, finalized_at)
+WHERE state IN ('completed', 'discarded', 'cancelled');
+
+-- What is running, for rescue; and the states that are seldom, for lists. A job that is claimed and completes enters it once.
+CREATE INDEX drip_job_state ON drip_job (state, id)
+WHERE state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending');
+
+-- For lists. A full index costs each job about a sixth of what it costs the server in all, so there is none for queues.
+CREATE INDEX drip_job_kind ON drip_job (kind, id);
+
+-- What may not begin any more.
+CREATE INDEX drip_job_expiring ON drip_job (expires_at)
+WHERE expires_at IS NOT NULL AND state IN ('available', 'retryable', 'scheduled', 'pending');
 
 -- One active job a key; active is what the job's own mask of states says.
 CREATE UNIQUE INDEX drip_job_unique ON drip_job (unique_key)

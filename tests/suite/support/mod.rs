@@ -4,6 +4,7 @@
 mod stamp;
 pub mod alone;
 pub mod catalog;
+pub mod console;
 mod db;
 mod ear;
 pub mod gate;

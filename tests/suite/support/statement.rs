@@ -40,11 +40,15 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "wanted" => ("json", Text(r#"[{"queue": "q1", "limit": 10}, {"queue": "q2", "limit": 10}]"#)),
         "id" | "priority" | "limit" | "max_attempts" => ("bigint", Int(4)),
         "version" => ("bigint", Int(999)),
-        "claim_seq" => ("bigint", Int(0)),
+        "label" | "host" | "library" => ("text", Text("k1")),
+        "claim_seq" | "beats" => ("bigint", Int(0)),
+        "pid" | "concurrency" | "lease_ms" => ("bigint", Int(1000)),
+        "suspects" => ("bigint", Null),
+        "claimed" => ("boolean", Bool(true)),
         "delay_us" | "ttl_us" | "timeout_ms" | "unique_states" => ("bigint", Null),
         "pending" | "ephemeral" | "notify" | "callers" => ("boolean", Bool(false)),
         "after" | "queue" => ("text", Text("q1")),
-        "kind" | "worker" | "nonce" => ("text", Text("k1")),
+        "kind" | "name" | "worker" | "nonce" => ("text", Text("k1")),
         "state" => ("text", Text("scheduled")),
         "unique_key" => ("bytea", Bytes("k40")),
         other => panic!("no value for :{other}"),
@@ -88,7 +92,7 @@ pub fn text(dialect: Dialect, name: &str, mut place: impl FnMut(&str) -> String)
     let sql = read(&format!("{}/{name}.sql", dialect.name()))?;
     let bare: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_owned() + "\n").collect();
     let sql = bare.replace("{job}", &read("job_columns.sql")?).replace("{active}", &read("active.sql")?);
-    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC").replace("{state}", "'available'");
+    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC");
     let mut text = String::new();
     let mut rest = sql.as_str();
     while let Some(at) = rest.find(':') {

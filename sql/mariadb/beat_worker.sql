@@ -1,0 +1,4 @@
+-- One beat of a worker's heart. No row: it was taken for dead, and its jobs were given to others.
+UPDATE drip_worker
+SET beats = beats + 1, heartbeat_at = COALESCE(:now, UTC_TIMESTAMP(6)), claimed_at = CASE WHEN :claimed THEN COALESCE(:now, UTC_TIMESTAMP(6)) ELSE claimed_at END
+WHERE id = :worker

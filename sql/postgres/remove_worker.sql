@@ -1,0 +1,2 @@
+-- Removes a worker that stops.
+DELETE FROM drip_worker WHERE id = :worker
