@@ -25,6 +25,9 @@ use self::{
 const CASES: u32 = 5;
 const STEPS: usize = 250;
 
+/// For how long a failure is made smaller.
+const SHRINK_MILLIS: u32 = 120_000;
+
 #[test]
 fn the_same_calls_are_answered_the_same_by_every_database() {
     let sides: Vec<Side> =
@@ -38,7 +41,7 @@ fn the_same_calls_are_answered_the_same_by_every_database() {
 }
 
 fn config() -> (Config, u64) {
-    let mut config = Config { failure_persistence: None, max_shrink_iters: 2000, ..Config::default() };
+    let mut config = Config { failure_persistence: None, max_shrink_time: SHRINK_MILLIS, ..Config::default() };
     if env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
     }
@@ -58,6 +61,7 @@ fn compare(sides: &mut [Side], steps: &[Step]) -> Result<(), TestCaseError> {
         let first = answers.next().expect("SQLite needs no server");
         for other in answers {
             if let Some(difference) = difference(&first, &other) {
+                eprintln!("{difference}\nin {step:#?}");
                 return Err(TestCaseError::fail(format!("{difference}\nin {step:#?}")));
             }
         }

@@ -1,17 +1,18 @@
 //! One database, and what it shows of each step: with the places of jobs in the order of inserts instead of their ids,
 //! which need not be the same everywhere.
 
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use drip::{
-    AnySession, Client, Clock, Cursor, Dialect, Error, Inserted, Job, JobFilter, Listed, Page, Result, Target, Worked,
-    Worker, cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs,
-    fail_job, fetch_jobs, get_job, insert_job, insert_many, insert_many_fast, list_jobs, record_output, release_job,
-    retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job,
+    AnySession, Client, Clock, Cursor, Dialect, Error, Inserted, Job, JobFilter, Listed, Page, Result, Target,
+    cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs,
+    fail_job, fetch_jobs, get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues,
+    pause_all, pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all,
+    resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
 };
 
-use super::step::{Ending, Operation, Paging, Step, Verb, Which, Whose};
-use crate::support::{Db, End, Place, START, Tx, work::done};
+use super::step::{Ending, Operation, Paging, Step, Sweep, Switch, Verb, Which, Whose};
+use crate::support::{Db, End, Place, START, Tx};
 
 pub struct Side {
     db: Db,
@@ -37,7 +38,7 @@ impl Side {
 
     /// No jobs, and the clock set back.
     pub fn begin_anew(&mut self) {
-        self.db.execute("DELETE FROM drip_job");
+        self.db.execute("DELETE FROM drip_job; DELETE FROM drip_queue");
         self.db.clock = Clock::at(START.parse().unwrap());
         self.db.client = Client::builder().clock(self.db.clock.clone()).connect(&self.db.url).unwrap();
         self.memory = Memory::default();
@@ -65,12 +66,6 @@ impl Side {
             Step::Advance(by) => {
                 db.clock.advance(*by);
                 vec![memory.now("advanced".to_owned(), own)]
-            }
-            Step::Promote => {
-                // It promotes before it looks for a job of its own, which it never finds.
-                let worker = Worker::new(&db.client).queue("nobody's").handle_kind("nothing", done);
-                assert_eq!(worker.work_once().unwrap(), Worked::Nothing);
-                vec![memory.now("promoted".to_owned(), own)]
             }
         }
     }
@@ -200,6 +195,8 @@ impl Memory {
                 Answer::Listed(listed, paging.newest_first)
             }
             Verb::Count(which) => Answer::Figures(format!("{:?}", count_jobs(on, &self.filter(which))?)),
+            Verb::Sweep(sweep) => Answer::Figures(sweep_up(on, *sweep)?),
+            Verb::Queue(switch, queue) => Answer::Figures(turn(on, switch, queue)?),
         })
     }
 
@@ -300,6 +297,7 @@ fn operate(on: AnySession<'_>, operation: Operation, id: i64) -> Result<Answer> 
         Operation::Delete => delete_job(on, id),
         Operation::Cancel => cancel_job(on, id),
         Operation::Discard => discard_job(on, id),
+        Operation::Rescue => return Ok(Answer::Figures("there is no such verb".to_owned())),
     };
     job.map(Answer::from)
 }
@@ -311,6 +309,27 @@ fn in_bulk(on: AnySession<'_>, operation: Operation, filter: &JobFilter) -> Resu
         Operation::Get | Operation::Delete => return Ok(delete_jobs(on, filter)?.to_string()),
         Operation::Cancel => cancel_jobs(on, filter),
         Operation::Discard => discard_jobs(on, filter),
+        Operation::Rescue => rescue_jobs(on, filter),
     };
     changed.map(|changed| format!("{changed:?}"))
+}
+
+fn sweep_up(on: AnySession<'_>, sweep: Sweep) -> Result<String> {
+    Ok(match sweep {
+        Sweep::Promote => promote_jobs(on)?.to_string(),
+        Sweep::Expire => expire_jobs(on)?.to_string(),
+        Sweep::RenewLease(worker) => format!("{:?}", renew_lease(on, worker, Duration::from_secs(30))?),
+        Sweep::ListQueues => format!("{:#?}", list_queues(on)?),
+    })
+}
+
+fn turn(on: AnySession<'_>, switch: &Switch, queue: &str) -> Result<String> {
+    Ok(match switch {
+        Switch::Pause => format!("{:?}", pause_queue(on, queue)?),
+        Switch::Resume => format!("{:?}", resume_queue(on, queue)?),
+        Switch::PauseAll => format!("{:?}", pause_all(on)?),
+        Switch::ResumeAll => format!("{:?}", resume_all(on)?),
+        Switch::Upsert(metadata) => format!("{:?}", upsert_queue(on, queue, metadata.clone())?),
+        Switch::Get => format!("{:?}", get_queue(on, queue)?),
+    })
 }

@@ -24,8 +24,6 @@ pub enum Step {
     /// Calls in a transaction of the caller's.
     Callers(Vec<Verb>, End),
     Advance(Duration),
-    /// What a worker does before it claims.
-    Promote,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +44,27 @@ pub enum Verb {
     Bulk(Operation, Which),
     List(Which, Paging),
     Count(Which),
+    Sweep(Sweep),
+    Queue(Switch, &'static str),
+}
+
+/// What a worker or an operator does now and then.
+#[derive(Debug, Clone, Copy)]
+pub enum Sweep {
+    Promote,
+    Expire,
+    RenewLease(&'static str),
+    ListQueues,
+}
+
+#[derive(Debug, Clone)]
+pub enum Switch {
+    Pause,
+    Resume,
+    PauseAll,
+    ResumeAll,
+    Upsert(Value),
+    Get,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +93,8 @@ pub enum Operation {
     Delete,
     Cancel,
     Discard,
+    /// Of many only.
+    Rescue,
 }
 
 /// A filter that may name jobs.
@@ -125,7 +146,6 @@ pub fn step() -> impl Strategy<Value = Step> {
         12 => verb().prop_map(|verb| Step::Own(Box::new(verb))),
         3 => (vec(verb(), 1..6), select(vec![End::Commit, End::Rollback])).prop_map(|(verbs, end)| Step::Callers(verbs, end)),
         3 => span().prop_map(Step::Advance),
-        2 => Just(Step::Promote),
     ]
 }
 
@@ -145,6 +165,29 @@ fn verb() -> impl Strategy<Value = Verb> {
         2 => (operation(), which()).prop_map(|(operation, which)| Verb::Bulk(operation, which)),
         3 => (which(), paging()).prop_map(|(which, paging)| Verb::List(which, paging)),
         1 => which().prop_map(Verb::Count),
+        4 => sweep().prop_map(Verb::Sweep),
+        1 => (switch(), select(QUEUES)).prop_map(|(switch, queue)| Verb::Queue(switch, queue)),
+    ]
+}
+
+fn sweep() -> impl Strategy<Value = Sweep> {
+    prop_oneof![
+        3 => Just(Sweep::Promote),
+        1 => Just(Sweep::Expire),
+        1 => select(WORKERS).prop_map(Sweep::RenewLease),
+        1 => Just(Sweep::ListQueues),
+    ]
+}
+
+fn switch() -> impl Strategy<Value = Switch> {
+    prop_oneof![
+        1 => Just(Switch::Pause),
+        2 => Just(Switch::Resume),
+        1 => Just(Switch::PauseAll),
+        // More often, for with all queues paused little happens.
+        4 => Just(Switch::ResumeAll),
+        2 => metadata().prop_map(Switch::Upsert),
+        1 => Just(Switch::Get),
     ]
 }
 
@@ -291,7 +334,7 @@ fn whose() -> impl Strategy<Value = Whose> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     use Operation::*;
-    select(vec![Get, Retry, Retry, RetryCompleted, Release, Release, Delete, Cancel, Discard])
+    select(vec![Get, Retry, Retry, RetryCompleted, Release, Release, Delete, Cancel, Discard, Rescue])
 }
 
 fn update() -> impl Strategy<Value = JobUpdate> {
