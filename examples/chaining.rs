@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let under_way = ours.clone().states([State::Available, State::Running]);
     for film in ["the holiday film", "the secret film"] {
         drip::insert_job(&client, Step { film: film.to_owned(), number: 0 })?;
-        while drip::count_jobs(&client, &under_way)?.total().number > 0 {
+        while !drip::list_jobs(&client, &under_way, Page::default())?.jobs.is_empty() {
             subscription.events().recv_deadline(deadline)?; // whatever it tells
         }
     }
