@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 10] = [
+const EXAMPLES: [(&str, &[&str]); 16] = [
     (
         "quickstart",
         &[
@@ -127,6 +127,87 @@ const EXAMPLES: [(&str, &[&str]); 10] = [
             "priority 9 is refused: true",
             "hello, Ada! (priority 1, tags [], at most 25 attempts)",
             "hello, Grace! (priority 2, tags [\"vip\"], at most 5 attempts)",
+        ],
+    ),
+    (
+        "batch",
+        &[
+            "insert_many: 1000 jobs, all new: true",
+            "guest 7 is greeted first: true",
+            "a duplicate in the batch is the same job: true",
+            "none of them: job 7 of the batch: priority: is 9; from 1 (served first) to 4",
+            "so far there are 1,001 jobs",
+            "insert_many_fast: 20000 jobs",
+            "now there are 21,001 jobs",
+            "the newest greets guest 19999",
+            "21001 removed",
+        ],
+    ),
+    (
+        "fan_out",
+        &[
+            "newsletter, attempt 1: 3 mails enqueued",
+            "taken back: 0 mails wait",
+            "newsletter, attempt 2: 3 mails enqueued",
+            "committed: 3 mails wait",
+            "a mail to Ada",
+            "a mail to Bob",
+            "a mail to Eve",
+        ],
+    ),
+    (
+        "chaining",
+        &[
+            "download the holiday film",
+            "cut the holiday film",
+            "publish the holiday film",
+            "download the secret film",
+            "cut the secret film",
+            "  no next step: its claim has ended",
+            "publish the holiday film: completed",
+            "download the secret film: completed",
+            "cut the secret film: cancelled",
+        ],
+    ),
+    (
+        "list_and_retry",
+        &[
+            "page 1:",
+            r#"  order 1 (de): discarded after "the bank does not answer""#,
+            r#"  order 2 (fr): discarded after "the bank does not answer""#,
+            "page 3:",
+            r#"  order 5 (de): discarded after "the bank does not answer""#,
+            "2 are retried",
+            "order 2 is charged",
+            "order 4 is charged",
+            "3 are retried",
+            "order 1 is charged",
+            "still failed: 0",
+            "retry everything? filter: has no criteria: name at least one, such as all states",
+        ],
+    ),
+    (
+        "debounce",
+        &[
+            r#"home: "H", a new job"#,
+            r#"news: "War", a new job"#,
+            r#"home: "Hel", put into the job that waits"#,
+            r#"news: "Peace", put into the job that waits"#,
+            r#"worker: home is now "Hello""#,
+            r#"worker: news is now "Peace""#,
+            "nothing more to do: true",
+            r#"home: "Hello again", a new job"#,
+            r#"worker: home is now "Hello again""#,
+        ],
+    ),
+    (
+        "record_output",
+        &[
+            r#"half way through: running, output {"rows":500}"#,
+            r#"in the end: completed, output {"rejected":["line 17: no name"],"rows":1000}"#,
+            r#"rows: 1000, rejected: ["line 17: no name"]"#,
+            "the rest of its metadata is still there: true",
+            r#"corrected: {"rows":999}, and still completed"#,
         ],
     ),
 ];

@@ -12,6 +12,7 @@ mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends
 mod database_lost; // the database goes away, and the worker goes on when it is back
+mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
@@ -42,6 +43,7 @@ mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code
+mod sql_shaped; // what looks like SQL is data
 mod sqlite_writers; // SQLite's other writers are waited for
 mod stop; // what runs may end, what has not begun goes back
 mod stop_deadline; // handlers that do not return, and what a stop says of them

@@ -45,10 +45,20 @@ pub const START: &str = "2030-01-01T00:00:00Z";
 impl Db {
     /// Runs a test, or says loudly that it is skipped.
     pub fn run(dialect: Dialect, place: Place, test: fn(&Db)) {
-        let Some(home) = Home::new(dialect) else { return skip(dialect) };
+        if let Some(db) = Db::of(dialect, place) {
+            test(&db);
+        }
+    }
+
+    /// A migrated database; without a server it says loudly that there is none.
+    pub fn of(dialect: Dialect, place: Place) -> Option<Db> {
+        let Some(home) = Home::new(dialect) else {
+            skip(dialect);
+            return None;
+        };
         let db = Db::empty(home, dialect, place);
         db.client.migrate().unwrap();
-        test(&db);
+        Some(db)
     }
 
     fn empty(home: Home, dialect: Dialect, place: Place) -> Db {

@@ -19,7 +19,7 @@ mod tx;
 pub mod watch;
 pub mod work;
 
-pub use db::{Db, Place};
+pub use db::{Db, Place, START};
 pub use ear::{Ear, PATIENCE};
 pub use gate::Gate;
 pub use proxy::Proxy;
