@@ -62,8 +62,8 @@ impl Client {
     /// A client over the application's own r2d2 pool, whose connections are `postgres::Client`, `mysql::Conn` or
     /// `rusqlite::Connection`. No setting of theirs is changed.
     ///
-    /// Let the pool be large enough: a running worker keeps three of the pool's connections (four on PostgreSQL), and takes one for each transactional
-    /// handler that is running. On PostgreSQL a client that inserts keeps one more to announce it.
+    /// Let the pool be large enough: a running worker keeps four of the pool's connections (five on PostgreSQL), and takes
+    /// one for each transactional handler that is running. On PostgreSQL a client that inserts keeps one more to announce it.
     pub fn from_pool<M: ManageConnection<Connection: Driver>>(pool: Pool<M>) -> Client {
         Client::builder().from_pool(pool)
     }

@@ -6,6 +6,8 @@
 //!  listener ─(wake)─► claimer ──[jobs]──► worker threads ──[finished]──► settler ──► queue::settle
 //!                       ▲                      │      ▲
 //!                       └─────── permits ──────┘      └── watcher: deadlines, cancelled claims, stuck handlers
+//!
+//!  liveness: says that this worker lives, and gives the jobs of those that do not to others
 //! ```
 
 mod attempt;
