@@ -2,7 +2,8 @@
 
 use super::{
     criteria,
-    settle::{Ending, Settlement, settle, wake_for},
+    ending::Ending,
+    settle::{Settlement, settle, wake_for},
 };
 use crate::{
     AnySession, Error, Job, JobFilter, Result, Session, State,

@@ -1,6 +1,9 @@
 //! Jobs that had a time to live, and have not begun within it.
 
-use super::settle::{Ending, Settlement, settle};
+use super::{
+    ending::Ending,
+    settle::{Settlement, settle},
+};
 use crate::{
     AnySession, Result, Session,
     dialect::{Sql, Statement, Value, statement},

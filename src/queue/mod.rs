@@ -10,6 +10,7 @@ mod count;
 mod criteria;
 pub(crate) mod due;
 mod edit;
+pub(crate) mod ending;
 mod expire;
 pub(crate) mod insert;
 mod list;
@@ -29,6 +30,7 @@ pub use claim::fetch_jobs;
 pub use count::{JobCount, JobCounts, count_jobs};
 pub use due::promote_jobs;
 pub use edit::{delete_job, swap_job, update_job};
+pub use ending::Failure;
 pub use expire::expire_jobs;
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
@@ -36,7 +38,7 @@ pub use load::insert_many_fast;
 pub use queue_list::list_queues;
 pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
 pub use read::get_job;
-pub use settle::{Failure, Target};
+pub use settle::Target;
 pub use verbs::{
     cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,
     snooze_job,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::settle::{Ending, Failure, MIN_SNOOZE, Target, settle_one, wake_for};
+use super::{
+    ending::{Ending, Failure, MIN_SNOOZE},
+    settle::{Target, settle_one, wake_for},
+};
 use crate::{
     Job, Result, Session, json,
     new_job::{check_span, in_field},

@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::settle::{Ending, Settlement, settle};
+use super::{
+    ending::Ending,
+    settle::{Settlement, settle},
+};
 use crate::{
     Error, Job, Result, Session,
     dialect::{Row, Sql, Statement, Value, statement},

@@ -25,8 +25,10 @@ use crate::{
     event::{JobEvent, News, Timing},
     json,
     queue::{
-        complete, read,
-        settle::{Ending, Failure, settle_one},
+        complete,
+        ending::{Ending, Failure},
+        read,
+        settle::settle_one,
     },
     stopwatch::Stopwatch,
     trace,

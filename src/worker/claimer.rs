@@ -20,7 +20,8 @@ use crate::{
     queue::{
         claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
         due::{self, next_due, promote_on},
-        settle::{Ending, Settlement, settle},
+        ending::Ending,
+        settle::{Settlement, settle},
     },
     session::{Mode, own, retry},
 };

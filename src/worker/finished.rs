@@ -5,10 +5,7 @@ use std::sync::Arc;
 use crate::{
     Job,
     event::Timing,
-    queue::{
-        complete,
-        settle::{Ending, Settlement},
-    },
+    queue::{complete, ending::Ending, settle::Settlement},
 };
 
 /// How many letters may wait; beyond that, threads wait with their next job until the database has caught up.

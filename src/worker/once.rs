@@ -19,8 +19,9 @@ use crate::{
     queue::{
         claim::{Claimant, Wanted, claim, ready_queues},
         due::promote_on,
+        ending::Ending,
         read,
-        settle::{Ending, settle_one},
+        settle::settle_one,
     },
     stopwatch::Stopwatch,
     trace,

@@ -7,7 +7,10 @@ use crossbeam_channel::bounded;
 use super::{Shared, attempt, thread};
 use crate::{
     Job, Result,
-    queue::settle::{Ending, Settlement, settle},
+    queue::{
+        ending::Ending,
+        settle::{Settlement, settle},
+    },
     session::{Mode, own, retry},
 };
 

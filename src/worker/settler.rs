@@ -22,7 +22,8 @@ use crate::{
     event::{JobEvent, News},
     queue::{
         complete,
-        settle::{Ending, Failure, Settlement, settle},
+        ending::{Ending, Failure},
+        settle::{Settlement, settle},
     },
     session::{Mode, own, retry},
 };

@@ -20,7 +20,7 @@ use crate::{
     Event, Job,
     event::{JobEvent, Timing},
     name::ALL_QUEUES,
-    queue::{complete, queues, settle::Ending},
+    queue::{complete, ending::Ending, queues},
     session::{Mode, own},
 };
 
