@@ -1,6 +1,7 @@
--- What a worker is running, or was, in order of ids.
+-- What a worker is running, or was, in order of ids; of its claims that are later than this time.
 SELECT id
 FROM drip_job FORCE INDEX (drip_job_due)
 WHERE state = 'running' AND attempted_by = :worker
+  AND (:since IS NULL OR attempted_at > :since)
 ORDER BY id
 LIMIT :limit

@@ -1,7 +1,8 @@
--- What a worker is running, or was, in order of ids.
+-- What a worker is running, or was, in order of ids; of its claims that are later than this time.
 SELECT id
 -- The second condition on the state is the index's own, word for word: SQLite uses it for nothing less.
 FROM drip_job INDEXED BY drip_job_state
 WHERE state = 'running' AND state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending') AND attempted_by = :worker
+  AND (:since IS NULL OR attempted_at > :since)
 ORDER BY id
 LIMIT :limit

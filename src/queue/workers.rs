@@ -174,6 +174,27 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
     sql.rows(&ORPHANED_WORKERS, &[])?.iter_mut().map(|row| row.text()).collect()
 }
 
+/// Gives back what a worker has claimed later than `since` and never heard of: the answer was lost with its connection.
+/// Answers the jobs as they now stand.
+pub(crate) fn give_back_unheard(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<Job>> {
+    let ids = running(sql, worker, since)?;
+    let settlements: Vec<Settlement> =
+        ids.iter().map(|id| Settlement { target: (*id).into(), ending: Ending::GiveBack }).collect();
+    if settlements.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(settle(sql, &settlements)?.into_iter().flatten().collect())
+}
+
+fn running(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<i64>> {
+    let params = [
+        ("worker", Value::Text(Some(worker))),
+        ("since", Value::Time(since)),
+        ("limit", Value::Int(Some(BATCH as i64))),
+    ];
+    sql.rows(&RUNNING_OF_WORKER, &params)?.iter_mut().map(|row| row.int()).collect()
+}
+
 /// Gives the jobs of a dead worker to others, if its heart has not beaten since `beats`; of one without a row, if it has
 /// none by now either. Answers the jobs as they now stand; `None`, if it lives or somebody else was first.
 pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Result<Option<Vec<Job>>> {
@@ -190,8 +211,7 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
     let evidence = format!("the worker {worker} died while it ran this job, or was about to");
     let mut rescued = Vec::new();
     loop {
-        let params = [("worker", Value::Text(Some(worker))), ("limit", Value::Int(Some(BATCH as i64)))];
-        let ids = sql.rows(&RUNNING_OF_WORKER, &params)?.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;
+        let ids = running(sql, worker, None)?;
         let settlement = |id: &i64| Settlement {
             target: (*id).into(),
             ending: Ending::Rescue { evidence: evidence.clone(), crashed: true },

@@ -1,5 +1,7 @@
 //! Claims jobs and hands them to the threads: as many as they have places for, and a little ahead.
 
+mod giving_back;
+
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering},
@@ -7,9 +9,10 @@ use std::{
 };
 
 use crossbeam_channel::{never, select};
+use jiff::Timestamp;
 
 use super::{
-    Claimed, Order, Shared, attempt,
+    Claimed, Order, Shared,
     budget::{Pace, Place},
     lifeline::Lifeline,
     queues::{Claim, shares},
@@ -20,8 +23,6 @@ use crate::{
     queue::{
         claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
         due::{self, next_due, promote_on},
-        ending::Ending,
-        settle::{Settlement, settle},
     },
     session::{Mode, own, retry},
 };
@@ -49,6 +50,10 @@ struct Claimer {
     unknown: HashSet<String>,
     /// Whether a wait has ended and nobody has looked for due jobs since.
     woken: bool,
+    /// When the latest claim that was heard of was made, by the database's clock.
+    latest_claim: Option<Timestamp>,
+    /// Whether a claim may have been made whose answer was lost.
+    unheard: bool,
     /// Whether there may be jobs in queues in which there were none.
     look_around: bool,
     /// How many jobs a claim brought after the stop was asked for, and were given back.
@@ -69,6 +74,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
     let mut claimer = Claimer::new(shared);
     while !shared.stop.is_requested() {
         if let Err(error) = claimer.step() {
+            claimer.unheard |= error.is_unavailable();
             shared.health.claiming.store(false, Ordering::Relaxed);
             claimer.lifeline.lost(&error);
             claimer.feel_hungry();
@@ -98,6 +104,8 @@ impl Claimer {
             look_for_unknown: now,
             unknown: HashSet::new(),
             woken: true,
+            latest_claim: None,
+            unheard: false,
             look_around: false,
             came_late: 0,
             shared: shared.clone(),
@@ -106,6 +114,10 @@ impl Claimer {
 
     /// One round: promote what is due, then claim, or wait for a reason to.
     fn step(&mut self) -> Result<()> {
+        if self.unheard {
+            self.give_back_unheard()?;
+            self.unheard = false;
+        }
         if Instant::now() >= self.look_for_due {
             self.promote()?;
             self.look_around = true;
@@ -178,6 +190,7 @@ impl Claimer {
         let jobs = self.lifeline.run(|connection, now| retry(|| claim_on(connection, now, wanted, &claimant)))?;
         shared.health.claiming.store(true, Ordering::Relaxed);
         shared.health.claimed.store(true, Ordering::Relaxed);
+        self.latest_claim = jobs.iter().filter_map(|job| job.attempted_at).max().max(self.latest_claim);
         Ok(jobs)
     }
 
@@ -329,60 +342,6 @@ impl Claimer {
             }
         }
         Ok(())
-    }
-
-    /// Gives back what was claimed ahead at a pace that has not held: the last of it.
-    fn return_excess(&mut self) {
-        let waiting = self.shared.orders.1.len();
-        let excess = self.pace.excess(waiting);
-        if excess > 0 {
-            self.give_back(waiting - excess);
-        }
-    }
-
-    /// Gives back what no thread has begun, but for the first `keep`; answers how many.
-    fn give_back(&mut self, keep: usize) -> usize {
-        let mut before = 0;
-        let claimed = self.shared.take_unbegun(|_| {
-            before += 1;
-            before <= keep
-        });
-        self.give_these_back(claimed)
-    }
-
-    fn give_these_back(&mut self, claimed: Vec<Claimed>) -> usize {
-        if claimed.is_empty() {
-            return 0;
-        }
-        let before = self.shared.giving_back.take_up(claimed.iter().map(|one| one.job.id));
-        let Some(answers) = self.settle_back(&claimed) else {
-            if !self.shared.stop.is_requested() {
-                self.shared.giving_back.put_down(before, &[]);
-                claimed.into_iter().for_each(|one| self.order(one));
-            }
-            return 0;
-        };
-        self.shared.giving_back.put_down(before, &[]);
-        claimed.iter().for_each(|one| self.shared.budget.free(one.place));
-        let given: Vec<Job> = answers.into_iter().flatten().collect();
-        given.iter().for_each(|job| attempt::tell_given_back(&self.shared.client, job));
-        given.len()
-    }
-
-    /// As often as it takes while the database is away: whoever is neither run nor given back stays claimed.
-    fn settle_back(&mut self, claimed: &[Claimed]) -> Option<Vec<Result<Job>>> {
-        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
-        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
-        loop {
-            let answers = self.lifeline.run(|connection, now| {
-                retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
-            });
-            match answers {
-                Ok(answers) => return Some(answers),
-                Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
-                Err(_) => return None,
-            }
-        }
     }
 
     /// Hands a job to the threads. There is room: the budget is smaller than the channel.

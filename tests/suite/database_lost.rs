@@ -93,6 +93,27 @@ on_every_server! {
         assert!(running.stop(Duration::from_secs(10)).is_clean());
     }
 
+    /// As if the connection had broken after the commit of a claim, and before its answer.
+    fn a_claim_whose_answer_was_lost_is_given_back(db: &Db) {
+        let stage = Stage::start(&db.url);
+        stage.assert_all_places_work(&outside(db));
+        let id = drip::insert_job(&outside(db), NewJob::new("k", json!({})).delay(Duration::from_secs(3600))).unwrap().into_job().id;
+        let later = if db.dialect == Dialect::Postgres { "now() + interval '1 second'" } else { "UTC_TIMESTAMP(6) + INTERVAL 1 SECOND" };
+        db.execute(&format!(
+            "UPDATE drip_job SET state = 'running', attempt = 1, claim_seq = 1, attempted_by = '{}', attempted_at = {later},
+                                 scheduled_at = created_at
+             WHERE id = {id}",
+            stage.running.id()
+        ));
+        kill_connections(db);
+        stage.begin(1);
+        stage.let_go(1);
+        stage.ear.hear_completion(id);
+        let job = db.job(id);
+        assert_eq!((job.attempt, job.claim_seq, job.errors.len(), job.crash_count), (1, 2, 0, 0));
+        assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
     fn what_ended_while_the_database_was_away_is_recorded_when_it_is_back(db: &Db) {
         let (proxy, url) = Proxy::before(&db.url);
         let stage = Stage::start(&url);

@@ -22,7 +22,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
     match name {
         "now" if dialect == Dialect::Sqlite => ("", time),
         // As in production: the database's own clock.
-        "now" | "expires_at" => ("timestamptz", Null),
+        "now" | "expires_at" | "since" => ("timestamptz", Null),
         "at" | "scheduled_at" | "created_at" => ("timestamptz", time),
         "args" | "metadata" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),

@@ -1,0 +1,83 @@
+//! What a claimer gives back: what it has claimed too far ahead, what a stop leaves, and what it never heard of.
+
+use crate::{
+    Job, Result,
+    dialect::Sql,
+    queue::{
+        ending::Ending,
+        settle::{Settlement, settle},
+        workers,
+    },
+    session::{Mode, own, retry},
+};
+
+use super::{
+    super::{Claimed, attempt},
+    Claimer,
+};
+
+impl Claimer {
+    /// Gives back what was claimed ahead at a pace that has not held: the last of it.
+    pub(super) fn return_excess(&mut self) {
+        let waiting = self.shared.orders.1.len();
+        let excess = self.pace.excess(waiting);
+        if excess > 0 {
+            self.give_back(waiting - excess);
+        }
+    }
+
+    /// Gives back what no thread has begun, but for the first `keep`; answers how many.
+    pub(super) fn give_back(&mut self, keep: usize) -> usize {
+        let mut before = 0;
+        let claimed = self.shared.take_unbegun(|_| {
+            before += 1;
+            before <= keep
+        });
+        self.give_these_back(claimed)
+    }
+
+    pub(super) fn give_these_back(&mut self, claimed: Vec<Claimed>) -> usize {
+        if claimed.is_empty() {
+            return 0;
+        }
+        let before = self.shared.giving_back.take_up(claimed.iter().map(|one| one.job.id));
+        let Some(answers) = self.settle_back(&claimed) else {
+            if !self.shared.stop.is_requested() {
+                self.shared.giving_back.put_down(before, &[]);
+                claimed.into_iter().for_each(|one| self.order(one));
+            }
+            return 0;
+        };
+        self.shared.giving_back.put_down(before, &[]);
+        claimed.iter().for_each(|one| self.shared.budget.free(one.place));
+        let given: Vec<Job> = answers.into_iter().flatten().collect();
+        given.iter().for_each(|job| attempt::tell_given_back(&self.shared.client, job));
+        given.len()
+    }
+
+    /// As often as it takes while the database is away: whoever is neither run nor given back stays claimed.
+    fn settle_back(&mut self, claimed: &[Claimed]) -> Option<Vec<Result<Job>>> {
+        let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
+        let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
+        loop {
+            let answers = self.lifeline.run(|connection, now| {
+                retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
+            });
+            match answers {
+                Ok(answers) => return Some(answers),
+                Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// A claim that was committed as the connection broke would stay with a worker that lives and knows nothing of it.
+    pub(super) fn give_back_unheard(&mut self) -> Result<()> {
+        let (shared, since) = (self.shared.clone(), self.latest_claim);
+        let mut give_back = |sql: &mut Sql<'_>| workers::give_back_unheard(sql, &shared.id, since);
+        let given =
+            self.lifeline.run(|connection, now| retry(|| own(connection, now, Mode::Transaction, &mut give_back)))?;
+        given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
+        Ok(())
+    }
+}
