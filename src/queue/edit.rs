@@ -4,8 +4,7 @@ use serde_json::Value as Json;
 
 use super::{
     new_row::millis,
-    read,
-    settle::{self, lock},
+    settle::{lock, naming_holder, wake_for},
 };
 use crate::{
     Error, Job, JobUpdate, Result, Session,
@@ -87,7 +86,7 @@ fn edit(on: impl Session, id: i64, mut change: impl FnMut(&Job) -> Result<JobUpd
         Ok(job)
     })?;
     if let Some(client) = client {
-        settle::wake_for(client, std::iter::once(&job));
+        wake_for(client, std::iter::once(&job));
     }
     Ok(job)
 }
@@ -108,10 +107,7 @@ fn write(sql: &mut Sql<'_>, before: &Job, job: &Job) -> Result<()> {
     let takes_key = job.holds_key_in(job.state) && !before.holds_key_in(before.state);
     let written = if takes_key { sql.savepoint(|sql| edit_job(sql, job)) } else { edit_job(sql, job) };
     match written {
-        Err(error) if error.is_unique_conflict() => {
-            let holder = job.unique_key.as_deref().map(|key| read::holder(sql, key)).transpose()?.flatten();
-            Err(Error::unique_conflict(holder.map(|holder| holder.id)).because(error))
-        }
+        Err(error) if error.is_unique_conflict() => Err(naming_holder(sql, job, error)?),
         written => written,
     }
 }

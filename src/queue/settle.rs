@@ -156,10 +156,13 @@ fn take_key(sql: &mut Sql<'_>, mut moved: Move, before: &Job, now: Timestamp) ->
             write(sql, std::slice::from_ref(&moved))?;
             Ok(moved.job)
         }
-        Err(error) if error.is_unique_conflict() => {
-            let holder = moved.job.unique_key.as_deref().map(|key| read::holder(sql, key)).transpose()?.flatten();
-            Err(Error::unique_conflict(holder.map(|holder| holder.id)).because(error))
-        }
+        Err(error) if error.is_unique_conflict() => Err(naming_holder(sql, &moved.job, error)?),
         Err(error) => Err(error),
     }
+}
+
+/// A unique conflict, with the job that holds the key.
+pub(super) fn naming_holder(sql: &mut Sql<'_>, job: &Job, conflict: Error) -> Result<Error> {
+    let holder = job.unique_key.as_deref().map(|key| read::holder(sql, key)).transpose()?.flatten();
+    Ok(Error::unique_conflict(holder.map(|holder| holder.id)).because(conflict))
 }

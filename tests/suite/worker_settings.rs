@@ -35,6 +35,8 @@ fn refused() -> Vec<(&'static str, Set)> {
         ("poll_interval", |worker| worker.poll_interval(Duration::from_micros(999))),
         ("poll_interval", |worker| worker.poll_interval(Duration::from_secs(3601))),
         ("poll_interval", |worker| worker.poll_interval(Duration::MAX)),
+        ("lease", |worker| worker.lease(Duration::from_millis(99))),
+        ("lease", |worker| worker.lease(Duration::from_secs(3601))),
         ("timeout", |worker| worker.timeout(Duration::ZERO)),
         ("timeout", |worker| worker.timeout(Duration::MAX)),
         ("timeout_for", |worker| worker.timeout_for("work", Duration::ZERO)),
