@@ -192,7 +192,15 @@ fn switch() -> impl Strategy<Value = Switch> {
 }
 
 fn new_job() -> impl Strategy<Value = NewJob> {
-    job(prop_oneof![2 => plain_option(), 1 => unique().prop_map(NewOption::Unique)])
+    prop_oneof![6 => job(prop_oneof![2 => plain_option(), 1 => unique().prop_map(NewOption::Unique)]), 1 => in_line()]
+}
+
+/// Jobs of which many may wait, but only one may come to its turn.
+fn in_line() -> impl Strategy<Value = NewJob> {
+    let turns = vec![vec![State::Available], vec![State::Running], vec![State::Available, State::Running]];
+    (select(turns), span()).prop_map(|(turn, delay)| {
+        NewJob::new("in line", serde_json::json!({})).delay(delay).unique(Unique::new().by_states(turn))
+    })
 }
 
 fn job(options: impl Strategy<Value = NewOption>) -> impl Strategy<Value = NewJob> {
