@@ -1,6 +1,6 @@
 //! What becomes due: moving scheduled and retryable jobs to available when their time has come.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::Value as Json;
 
@@ -108,19 +108,20 @@ fn promote(sql: &mut Sql<'_>, limit: usize) -> Result<usize> {
     Ok(sql.change(&PROMOTE_JOBS, &params)? as usize)
 }
 
-/// Locks due jobs, one of each unique key that is free.
+/// Locks due jobs, of each unique key that is free the one that was inserted first.
 fn lock_due(sql: &mut Sql<'_>, limit: usize) -> Result<String> {
     let mut ids = Vec::new();
-    let mut keys = HashSet::new();
+    let mut firsts = HashMap::new();
     for state in ["scheduled", "retryable"] {
-        let limit = Value::Int(Some((limit - ids.len()) as i64));
-        let params = [("state", Value::Text(Some(state))), ("limit", limit), sql.now_param()];
+        let left = limit - ids.len() - firsts.len();
+        let params = [("state", Value::Text(Some(state))), ("limit", Value::Int(Some(left as i64))), sql.now_param()];
         for mut row in sql.rows(&DUE_JOBS, &params)? {
             let (id, key) = (row.int()?, row.bytes_or_null()?);
-            if key.is_none_or(|key| keys.insert(key)) {
-                ids.push(id);
+            match key {
+                Some(key) => drop(firsts.entry(key).and_modify(|first| *first = id.min(*first)).or_insert(id)),
+                None => ids.push(id),
             }
         }
     }
-    Ok(Json::from_iter(ids).to_string())
+    Ok(Json::from_iter(ids.into_iter().chain(firsts.into_values())).to_string())
 }

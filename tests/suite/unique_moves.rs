@@ -1,17 +1,17 @@
 //! A move into a unique key that another job holds: a waiting job stays where it is, one that leaves `running` is
 //! discarded with the reason, and neither fails what it is done together with.
 
-use std::thread;
+use std::{thread, time::Duration};
 
 use drip::{
-    AnySession, Inserted, Job, NewJob, State, Unique, cancel_job, complete_job, fetch_jobs, insert_job,
-    retry_completed_job, retry_job,
+    AnySession, Inserted, Job, NewJob, State, Unique, cancel_job, complete_job, fail_job, fetch_jobs, insert_job,
+    promote_jobs, retry_completed_job, retry_job,
 };
 use serde_json::json;
 
 use crate::support::{
     Db,
-    jobs::{ask, ask_by_id},
+    jobs::{RETRY_AFTER, ask, ask_by_id, failure},
 };
 
 /// A job that is unique by its kind, in these states.
@@ -162,6 +162,22 @@ on_every_database_and_place! {
         // The claim of the holder is not in the way of anybody's.
         assert_eq!(db.claim("default").id, holder.id);
         assert_eq!(db.on(|on| retry_job(on, first.id)).unwrap().state, State::Available);
+    }
+
+    fn of_several_that_come_due_for_one_key_the_one_inserted_first_goes(db: &Db) {
+        let in_line = || unique(&[State::Available]);
+        let inserted = db.insert(in_line());
+        db.claim("default");
+        // Neither in the order of their times nor in that of their states.
+        let first = fail_job(&db.client, inserted.id, failure("boom")).unwrap();
+        let others = [20, 10].map(|secs| db.insert(in_line().delay(Duration::from_secs(secs))));
+        db.clock.advance(2 * RETRY_AFTER);
+        for job in [&first, &others[0], &others[1]] {
+            assert_eq!(db.on(|on| promote_jobs(on)).unwrap(), 1);
+            assert_eq!(db.job(job.id).state, State::Available);
+            assert_eq!(db.on(|on| promote_jobs(on)).unwrap(), 0, "the others wait");
+            cancel_job(&db.client, job.id).unwrap();
+        }
     }
 
     fn an_ephemeral_job_needs_no_place_to_complete(db: &Db) {

@@ -11,7 +11,10 @@ use drip::{
     resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
 };
 
-use super::step::{Ending, Operation, Paging, Step, Sweep, Switch, Verb, Which, Whose};
+use super::{
+    step::{Ending, Operation, Step, Sweep, Switch, Verb, Whose},
+    which::{Paging, Which},
+};
 use crate::support::{Db, End, Place, START, Tx};
 
 pub struct Side {
@@ -297,7 +300,7 @@ fn operate(on: AnySession<'_>, operation: Operation, id: i64) -> Result<Answer> 
         Operation::Delete => delete_job(on, id),
         Operation::Cancel => cancel_job(on, id),
         Operation::Discard => discard_job(on, id),
-        Operation::Rescue => return Ok(Answer::Figures("there is no such verb".to_owned())),
+        Operation::Rescue => unreachable!("is of many only"),
     };
     job.map(Answer::from)
 }

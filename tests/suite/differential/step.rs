@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use drip::{Failure, JobFilter, JobUpdate, NewJob, OnDuplicate, RetryPolicy, State, Unique};
+use drip::{Failure, JobUpdate, NewJob, OnDuplicate, RetryPolicy, State, Unique};
 use jiff::{SignedDuration, Timestamp};
 use proptest::{
     collection::vec,
-    option,
     prelude::*,
     sample::{select, subsequence},
 };
 use serde_json::Value;
 
+use super::which::{Paging, Which, paging, which};
 use crate::support::{End, START};
 
 /// One move of the whole test.
@@ -97,27 +97,10 @@ pub enum Operation {
     Rescue,
 }
 
-/// A filter that may name jobs.
-#[derive(Debug, Clone)]
-pub struct Which {
-    pub filter: JobFilter,
-    pub jobs: Option<Vec<usize>>,
-    pub range: Option<(usize, usize)>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Paging {
-    pub newest_first: bool,
-    pub limit: usize,
-    /// After, or before, a job.
-    pub cursor: Option<(bool, usize)>,
-}
-
-const QUEUES: &[&str] = &["default", "default", "default", "Default", "é 📮"];
-const KINDS: &[&str] = &["mail", "mail", "Mail", "'; --"];
-const WORKERS: &[&str] = &["w1", "W1", "w 'é'"];
-const TAGS: &[&str] = &["a", "A", "b", "%", "x\"y\\", "📮"];
-const KEYS: &[&str] = &["n", "N", "a.b", "$", "output", "é\"\\"];
+pub const QUEUES: &[&str] = &["default", "default", "default", "Default", "é 📮"];
+pub const KINDS: &[&str] = &["mail", "mail", "Mail", "'; --"];
+pub const WORKERS: &[&str] = &["w1", "W1", "w 'é'"];
+pub const TAGS: &[&str] = &["a", "A", "b", "%", "x\"y\\", "📮"];
 const ARGS: &[&str] = &[
     "{}",
     r#"{"n":1}"#,
@@ -162,7 +145,8 @@ fn verb() -> impl Strategy<Value = Verb> {
         4 => (operation(), place()).prop_map(|(operation, job)| Verb::Operate(operation, job)),
         3 => (place(), update()).prop_map(|(job, update)| Verb::Update(job, update)),
         1 => (place(), update(), any::<bool>()).prop_map(|(job, update, agrees)| Verb::Swap(job, update, agrees)),
-        2 => (operation(), which()).prop_map(|(operation, which)| Verb::Bulk(operation, which)),
+        2 => (prop_oneof![8 => operation(), 1 => Just(Operation::Rescue)], which())
+            .prop_map(|(operation, which)| Verb::Bulk(operation, which)),
         3 => (which(), paging()).prop_map(|(which, paging)| Verb::List(which, paging)),
         1 => which().prop_map(Verb::Count),
         4 => sweep().prop_map(Verb::Sweep),
@@ -192,7 +176,15 @@ fn switch() -> impl Strategy<Value = Switch> {
 }
 
 fn new_job() -> impl Strategy<Value = NewJob> {
-    job(prop_oneof![2 => plain_option(), 1 => unique().prop_map(NewOption::Unique)])
+    prop_oneof![6 => job(prop_oneof![2 => plain_option(), 1 => unique().prop_map(NewOption::Unique)]), 1 => in_line()]
+}
+
+/// Jobs of which many may wait, but only one may come to its turn.
+fn in_line() -> impl Strategy<Value = NewJob> {
+    let turns = vec![vec![State::Available], vec![State::Running], vec![State::Available, State::Running]];
+    (select(turns), span()).prop_map(|(turn, delay)| {
+        NewJob::new("in line", serde_json::json!({})).delay(delay).unique(Unique::new().by_states(turn))
+    })
 }
 
 fn job(options: impl Strategy<Value = NewOption>) -> impl Strategy<Value = NewJob> {
@@ -274,11 +266,11 @@ fn unique() -> impl Strategy<Value = Unique> {
     })
 }
 
-fn states() -> impl Strategy<Value = Vec<State>> {
+pub fn states() -> impl Strategy<Value = Vec<State>> {
     prop_oneof![subsequence(State::ALL.to_vec(), 0..=8), Just(vec![State::Available, State::Running])]
 }
 
-fn time() -> impl Strategy<Value = Timestamp> {
+pub fn time() -> impl Strategy<Value = Timestamp> {
     let start: Timestamp = START.parse().unwrap();
     let from_start = select(TIMES).prop_map(move |micros| start + SignedDuration::from_micros(micros));
     // Between two microseconds, too.
@@ -288,16 +280,12 @@ fn time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![12 => from_start, 2 => odd, 1 => Just(Timestamp::UNIX_EPOCH), 1 => Just(Timestamp::MAX), 1 => Just(before_all)]
 }
 
-fn times() -> impl Strategy<Value = (Timestamp, Timestamp)> {
-    (time(), time()).prop_map(|(one, other)| (one.min(other), one.max(other)))
-}
-
 fn span() -> impl Strategy<Value = Duration> {
     prop_oneof![12 => select(SPANS), 1 => 0..2_u64].prop_map(Duration::from_micros)
 }
 
 /// Of a job, counted back from the newest one; beyond the oldest: of one that there is not.
-fn place() -> impl Strategy<Value = usize> {
+pub fn place() -> impl Strategy<Value = usize> {
     prop_oneof![9 => 0..8_usize, 3 => 0..40_usize, 1 => Just(usize::MAX)]
 }
 
@@ -334,7 +322,7 @@ fn whose() -> impl Strategy<Value = Whose> {
 
 fn operation() -> impl Strategy<Value = Operation> {
     use Operation::*;
-    select(vec![Get, Retry, Retry, RetryCompleted, Release, Release, Delete, Cancel, Discard, Rescue])
+    select(vec![Get, Retry, Retry, RetryCompleted, Release, Release, Delete, Cancel, Discard])
 }
 
 fn update() -> impl Strategy<Value = JobUpdate> {
@@ -353,67 +341,5 @@ fn update() -> impl Strategy<Value = JobUpdate> {
             NewOption::Pending => update.args(serde_json::json!({"n": 1, "changed": other})),
             _ => update.ephemeral(other),
         })
-    })
-}
-
-fn which() -> impl Strategy<Value = Which> {
-    (vec(criterion(), 0..3), option::weighted(0.15, vec(place(), 0..4)), option::weighted(0.15, (place(), place())))
-        .prop_map(|(criteria, jobs, range)| {
-            let filter = criteria.into_iter().fold(JobFilter::new(), |filter, criterion| criterion.of(filter));
-            Which { filter, jobs, range }
-        })
-}
-
-#[derive(Debug, Clone)]
-enum Criterion {
-    States(Vec<State>),
-    Queue(&'static str),
-    Kind(&'static str),
-    Priority(u8),
-    Tag(&'static str),
-    Key(&'static str),
-    Worker(&'static str),
-    Created(Timestamp, Timestamp),
-    Scheduled(Timestamp, Timestamp),
-    Finalized(Timestamp, Timestamp),
-}
-
-fn criterion() -> impl Strategy<Value = Criterion> {
-    prop_oneof![
-        5 => states().prop_map(Criterion::States),
-        1 => select(QUEUES).prop_map(Criterion::Queue),
-        1 => select(KINDS).prop_map(Criterion::Kind),
-        1 => prop_oneof![9 => 1..=4_u8, 1 => Just(0)].prop_map(Criterion::Priority),
-        2 => select(TAGS).prop_map(Criterion::Tag),
-        2 => select(KEYS).prop_map(Criterion::Key),
-        1 => select(WORKERS).prop_map(Criterion::Worker),
-        1 => times().prop_map(|(from, to)| Criterion::Created(from, to)),
-        1 => times().prop_map(|(from, to)| Criterion::Scheduled(from, to)),
-        1 => times().prop_map(|(from, to)| Criterion::Finalized(from, to)),
-    ]
-}
-
-impl Criterion {
-    fn of(self, filter: JobFilter) -> JobFilter {
-        match self {
-            Criterion::States(states) => filter.states(states),
-            Criterion::Queue(queue) => filter.queue(queue),
-            Criterion::Kind(kind) => filter.kind(kind),
-            Criterion::Priority(priority) => filter.priority(priority),
-            Criterion::Tag(tag) => filter.tag(tag),
-            Criterion::Key(key) => filter.metadata_key(key),
-            Criterion::Worker(worker) => filter.worker(worker),
-            Criterion::Created(from, to) => filter.created(from..to),
-            Criterion::Scheduled(from, to) => filter.scheduled(from..=to),
-            Criterion::Finalized(from, to) => filter.finalized(from..to),
-        }
-    }
-}
-
-fn paging() -> impl Strategy<Value = Paging> {
-    (any::<bool>(), 1..6_usize, option::of((any::<bool>(), place()))).prop_map(|(newest_first, limit, cursor)| Paging {
-        newest_first,
-        limit,
-        cursor,
     })
 }
