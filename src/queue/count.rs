@@ -74,7 +74,8 @@ impl JobCounts {
 /// Counts the jobs that a filter leaves, by queue and state.
 ///
 /// At most 100,000 rows are read in all, so that it stays cheap in a table of millions: a state whose share is used up is
-/// counted no further, and its figures say so ([`Count::capped`]).
+/// counted no further, and its figures say so ([`Count::capped`]). The states are read one after the other while others go
+/// on working: a job that moves meanwhile may be counted twice, or not at all.
 ///
 /// ```
 /// # #[cfg(not(feature = "sqlite"))]
