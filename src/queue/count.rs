@@ -8,7 +8,7 @@ use crate::{
 
 static COUNT_JOBS: Statement = statement!("count_jobs");
 
-/// How many rows are read in all, whatever there is in the table.
+/// How many jobs are counted in all, whatever there is in the table.
 const CAP: u64 = 100_000;
 
 /// The order in which states are counted: whoever looks cares most for the first, and the last are the most. What one
@@ -73,8 +73,9 @@ impl JobCounts {
 
 /// Counts the jobs that a filter leaves, by queue and state.
 ///
-/// At most 100,000 rows are read in all, so that it stays cheap in a table of millions: a state whose share is used up is
-/// counted no further, and its figures say so ([`Count::capped`]). The states are read one after the other while others go
+/// At most 100,000 jobs are counted in all, so that it stays cheap in a table of millions: a state whose share is used up
+/// is counted no further, and its figures say so ([`Count::capped`]). (Jobs of the same states that other criteria pass over
+/// are read as well, and do not count.) The states are read one after the other while others go
 /// on working: a job that moves meanwhile may be counted twice, or not at all.
 ///
 /// ```
