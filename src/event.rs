@@ -125,6 +125,28 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The job that it is about, if it is about one.
+    pub fn job(&self) -> Option<&JobEvent> {
+        match self {
+            Event::Inserted(job)
+            | Event::Started(job)
+            | Event::Completed(job)
+            | Event::Failed(job)
+            | Event::TimedOut(job)
+            | Event::Snoozed(job)
+            | Event::Cancelled(job)
+            | Event::Discarded(job)
+            | Event::GivenBack(job)
+            | Event::Rescued(job)
+            | Event::ClaimLost(job)
+            | Event::Unrecorded(job)
+            | Event::Stuck { job, .. } => Some(job),
+            _ => None,
+        }
+    }
+}
+
 /// A job in an event: never its args.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

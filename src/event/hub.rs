@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -22,6 +22,7 @@ pub const SUBSCRIPTION_CAPACITY: usize = 65_536;
 /// Dropping it ends the subscription. A subscriber that does not keep up loses the newest events, and
 /// [`missed`](Subscription::missed) counts them.
 #[derive(Debug)]
+#[must_use = "dropping it ends the subscription"]
 pub struct Subscription {
     events: Receiver<Event>,
     missed: Arc<AtomicU64>,
@@ -36,6 +37,35 @@ impl Subscription {
     /// The next event, waited for until `timeout` has passed.
     pub fn next_within(&self, timeout: Duration) -> Option<Event> {
         self.events.recv_timeout(timeout).ok()
+    }
+
+    /// The first event from now on that is `wanted`, waited for until `timeout` has passed; those before it are read over.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn main() -> drip::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
+    /// # client.migrate()?;
+    /// use std::time::Duration;
+    ///
+    /// let subscription = client.subscribe();
+    /// let job = drip::insert_job(&client, drip::NewJob::new("greet", serde_json::json!({})))?.into_job();
+    /// let inserted = subscription.wait_for(Duration::from_secs(5), |event| event.job().is_some_and(|it| it.id == job.id));
+    /// assert!(matches!(inserted, Some(drip::Event::Inserted(_))));
+    /// # Ok(()) }
+    /// ```
+    pub fn wait_for(&self, timeout: Duration, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        let deadline = Instant::now().checked_add(timeout)?;
+        loop {
+            match self.events.recv_deadline(deadline) {
+                Ok(event) if wanted(&event) => return Some(event),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     /// How many events were dropped because [`SUBSCRIPTION_CAPACITY`] of them had not been read.

@@ -171,7 +171,7 @@ impl Worker {
         self
     }
 
-    /// When failed jobs of this kind run again. Default: that of the worker.
+    /// When failed jobs of this kind, which must have a handler, run again. Default: that of the worker.
     pub fn retry_for(mut self, kind: impl Into<String>, policy: RetryPolicy) -> Self {
         self.settings.retry_by_kind.insert(kind.into(), policy);
         self
@@ -183,7 +183,8 @@ impl Worker {
         self
     }
 
-    /// How long an attempt of this kind may take, if its job does not say so. Default: that of the worker.
+    /// How long an attempt of this kind, which must have a handler, may take, if its job does not say so. Default: that of
+    /// the worker.
     pub fn timeout_for(mut self, kind: impl Into<String>, timeout: Duration) -> Self {
         self.settings.timeout_by_kind.insert(kind.into(), timeout);
         self

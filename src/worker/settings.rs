@@ -131,6 +131,14 @@ fn check_handlers(settings: &Settings, dialect: Dialect) -> Result<()> {
     if settings.handlers.is_empty() {
         return Err(Error::invalid("handler", "there is none: the worker would run nothing"));
     }
+    for (field, kinds) in [
+        ("retry_for", settings.retry_by_kind.keys().collect::<Vec<_>>()),
+        ("timeout_for", settings.timeout_by_kind.keys().collect()),
+    ] {
+        if let Some(kind) = kinds.into_iter().find(|kind| !settings.handlers.contains_key(*kind)) {
+            return Err(Error::invalid(field, format!("of {kind:?}: there is no handler of that kind")));
+        }
+    }
     for (kind, run) in &settings.handlers {
         name::check("kind", kind)?;
         match run {

@@ -40,6 +40,8 @@ fn refused() -> Vec<(&'static str, Set)> {
         ("timeout", |worker| worker.timeout(Duration::ZERO)),
         ("timeout", |worker| worker.timeout(Duration::MAX)),
         ("timeout_for", |worker| worker.timeout_for("work", Duration::ZERO)),
+        ("timeout_for", |worker| worker.timeout_for("another", Duration::from_secs(1))),
+        ("retry_for", |worker| worker.retry_for("another", drip::RetryPolicy::immediate())),
         ("queue", |worker| worker.queue("")),
         ("queue", |worker| worker.queue(" a")),
         ("queue", |worker| worker.queue("a\0b")),
