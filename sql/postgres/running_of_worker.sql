@@ -1,6 +1,8 @@
--- What a worker is running, or was, in order of ids.
+-- What a worker is running, or was, in order of ids; locked, but for what somebody else has locked: that may be the very
+-- transaction of the dead, which its database keeps open until it has noticed as well.
 SELECT id
 FROM drip_job
 WHERE state = 'running' AND attempted_by = :worker
 ORDER BY id
 LIMIT :limit
+FOR UPDATE SKIP LOCKED

@@ -173,6 +173,9 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
 
 /// Gives the jobs of a dead worker to others, if its heart has not beaten since `beats`; of one without a row, if it has
 /// none by now either. Answers the jobs as they now stand; `None`, if it lives or somebody else was first.
+///
+/// Waits for nobody who has locked one of the jobs, since meanwhile the heart of whoever buries could not beat: such a job
+/// is left without a worker, and so missed once more.
 pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Result<Option<Vec<Job>>> {
     match beats {
         Some(beats) => {
@@ -195,7 +198,8 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
         };
         let settlements: Vec<Settlement> = ids.iter().map(settlement).collect();
         if settlements.is_empty() {
-            return Ok(Some(rescued));
+            // Of what is locked all the while nothing need be said again and again.
+            return Ok(Some(rescued).filter(|rescued| beats.is_some() || !rescued.is_empty()));
         }
         let answers = settle(sql, &settlements)?;
         let before = rescued.len();
