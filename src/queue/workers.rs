@@ -16,7 +16,7 @@ use crate::{
 static REGISTER_WORKER: Statement = statement!("register_worker");
 static BEAT_WORKER: Statement = statement!("beat_worker");
 static LIST_WORKERS: Statement = statement!("list_workers");
-static BURY_WORKER: Statement = statement!("bury_worker");
+static MISSED_WORKER: Statement = statement!("missed_worker");
 static REMOVE_WORKER: Statement = statement!("remove_worker");
 static ORPHANED_WORKERS: Statement = statement!("orphaned_workers");
 static RUNNING_OF_WORKER: Statement = statement!("running_of_worker");
@@ -174,15 +174,16 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
 /// Gives the jobs of a dead worker to others, if its heart has not beaten since `beats`; of one without a row, if it has
 /// none by now either. Answers the jobs as they now stand; `None`, if it lives or somebody else was first.
 ///
-/// Waits for nobody who has locked one of the jobs, since meanwhile the heart of whoever buries could not beat: such a job
+/// Waits for nobody who has locked the worker or one of its jobs, since meanwhile the heart of whoever buries could not beat: such a job
 /// is left without a worker, and so missed once more.
 pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Result<Option<Vec<Job>>> {
     match beats {
         Some(beats) => {
             let params = [("worker", Value::Text(Some(worker))), ("beats", Value::Int(Some(beats)))];
-            if sql.change(&BURY_WORKER, &params)? == 0 {
+            if sql.rows(&MISSED_WORKER, &params)?.is_empty() {
                 return Ok(None);
             }
+            remove(sql, worker)?;
         }
         None if list(sql)?.iter().any(|alive| alive.id == worker) => return Ok(None),
         None => {}
