@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use drip::{Client, Dialect, Event, State, renew_lease};
+use drip::{Client, Dialect, Event, State, list_workers, renew_lease};
 use mysql::prelude::Queryable;
 
 use super::{SECOND, child, died, ended_well, insert, prepare, until_beaten, until_begun, worker};
 use crate::support::{
-    Db, Proxy, Watch,
+    Db, End, Proxy, Watch,
     watch::{PATIENCE, eventually},
     work::done,
 };
@@ -72,6 +72,40 @@ on_every_server! {
         until_beaten(db, watching.id(), 3);
         assert_eq!(watch.count(is_death), 0);
         // It is missed in the end.
+        assert_eq!(died(&mut watch, "by hand"), 0);
+        assert!(watching.stop(PATIENCE).is_clean());
+    }
+
+    /// Between the look at the others and the burial.
+    fn a_heart_that_beats_while_its_worker_is_about_to_be_buried_saves_it(db: &Db) {
+        let client = Client::connect(&db.url).unwrap();
+        let mut watch = Watch::new(&client);
+        let watching = worker(&client, 3 * SECOND).handle_kind("work", done).start().unwrap();
+        renew_lease(&client, "by hand", 1000 * SECOND).unwrap();
+        until_beaten(db, watching.id(), 3);
+        with_jobs_locked(db, || {
+            db.execute("UPDATE drip_worker SET lease_ms = 100 WHERE id = 'by hand'");
+            until_beaten(db, watching.id(), 1);
+            // It sees that the lease is over, and has yet to learn who has jobs and no row.
+            pass(SECOND / 4);
+            renew_lease(&client, "by hand", 1000 * SECOND).unwrap();
+        });
+        until_beaten(db, watching.id(), 3);
+        assert_eq!(watch.count(is_death), 0);
+        assert_eq!(list_workers(&client).unwrap().len(), 2);
+        assert!(watching.stop(PATIENCE).is_clean());
+    }
+
+    fn a_lease_that_is_being_renewed_for_long_stops_no_heart(db: &Db) {
+        let client = Client::connect(&db.url).unwrap();
+        let mut watch = Watch::new(&client);
+        renew_lease(&client, "by hand", SECOND).unwrap();
+        let watching = worker(&client, SECOND).handle_kind("work", done).start().unwrap();
+        db.ended_by(|_| End::Commit, |tx| {
+            renew_lease(tx.on(), "by hand", SECOND).unwrap();
+            until_beaten(db, watching.id(), 20);
+        }).1.unwrap();
+        assert_eq!(watch.count(is_death), 0);
         assert_eq!(died(&mut watch, "by hand"), 0);
         assert!(watching.stop(PATIENCE).is_clean());
     }
