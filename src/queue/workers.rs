@@ -19,7 +19,7 @@ use crate::{
 static REGISTER_WORKER: Statement = statement!("register_worker");
 static BEAT_WORKER: Statement = statement!("beat_worker");
 static LIST_WORKERS: Statement = statement!("list_workers");
-static BURY_WORKER: Statement = statement!("bury_worker");
+static MISSED_WORKER: Statement = statement!("missed_worker");
 static REMOVE_WORKER: Statement = statement!("remove_worker");
 static ORPHANED_WORKERS: Statement = statement!("orphaned_workers");
 static RUNNING_OF_WORKER: Statement = statement!("running_of_worker");
@@ -197,13 +197,17 @@ fn running(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<
 
 /// Gives the jobs of a dead worker to others, if its heart has not beaten since `beats`; of one without a row, if it has
 /// none by now either. Answers the jobs as they now stand; `None`, if it lives or somebody else was first.
+///
+/// Waits for nobody who has locked the worker or one of its jobs, since meanwhile the heart of whoever buries could not beat: such a job
+/// is left without a worker, and so missed once more.
 pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Result<Option<Vec<Job>>> {
     match beats {
         Some(beats) => {
             let params = [("worker", Value::Text(Some(worker))), ("beats", Value::Int(Some(beats)))];
-            if sql.change(&BURY_WORKER, &params)? == 0 {
+            if sql.rows(&MISSED_WORKER, &params)?.is_empty() {
                 return Ok(None);
             }
+            remove(sql, worker)?;
         }
         None if list(sql)?.iter().any(|alive| alive.id == worker) => return Ok(None),
         None => {}
@@ -218,7 +222,8 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
         };
         let settlements: Vec<Settlement> = ids.iter().map(settlement).collect();
         if settlements.is_empty() {
-            return Ok(Some(rescued));
+            // Of what is locked all the while nothing need be said again and again.
+            return Ok(Some(rescued).filter(|rescued| beats.is_some() || !rescued.is_empty()));
         }
         let answers = settle(sql, &settlements)?;
         let before = rescued.len();

@@ -70,17 +70,16 @@ pub(super) fn run(shared: &Shared, slot: &Slot, claimed: Claimed) -> bool {
         None => Verdict::Open(Ending::GiveBack),
     });
     let left = slot.vacate();
-    finish(shared, job, verdict, &timing.ended(&watch), left.as_ref());
+    let is_recorded = !finish(shared, job, place, verdict, &timing.ended(&watch), left.as_ref());
     match left.and_then(|occupant| occupant.stuck) {
         // The place was given to another thread when that was started.
         Some(Stuck::Replaced) => return false,
         Some(Stuck::Waiting) => shared.health.stuck_thread_returned(),
         None => {}
     }
-    shared.budget.free(place);
-    if place.suspect {
-        // The next one may be claimed, and an idle claimer hears only this.
-        shared.client.wake().wake_all();
+    shared.budget.free(Place { suspect: false, ..place });
+    if is_recorded {
+        shared.free_suspects(place.suspect.into());
     }
     true
 }
@@ -109,26 +108,38 @@ fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, place: Place, (started, t
     context
 }
 
-/// Hands on what is still to be recorded, and tells of what need not be, or does not count.
-fn finish(shared: &Shared, job: Arc<Job>, verdict: Verdict, timing: &Timing, occupant: Option<&Occupant>) {
+/// Hands on what is still to be recorded, and tells of what need not be, or does not count. Answers whether it is handed on.
+fn finish(
+    shared: &Shared,
+    job: Arc<Job>,
+    place: Place,
+    verdict: Verdict,
+    timing: &Timing,
+    occupant: Option<&Occupant>,
+) -> bool {
+    let hand_on = |finished: Finished| {
+        let finished = Finished { suspect: place.suspect, ..finished };
+        // Only a worker that is over no longer receives; what was not recorded is run again.
+        let _ = shared.finished.0.send(Letter::Finished(finished));
+        true
+    };
     let disowned = occupant.is_some_and(|occupant| occupant.disowned.is_some());
     match verdict {
         Verdict::Open(ending) if !disowned => {
-            // Only a worker that is over no longer receives; what was not recorded is run again.
-            let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, ending, *timing)));
+            return hand_on(Finished::new(job, ending, *timing));
         }
         Verdict::Settled(Some(settled)) => tell(&shared.client, &settled, settled.state, timing, false),
         Verdict::Settled(None) if !disowned => {
             // If it has, the fence refuses this.
             let ending = unsettled(&shared.settings, &job);
-            let finished = Finished { settled: true, ..Finished::new(job, ending, *timing) };
-            let _ = shared.finished.0.send(Letter::Finished(finished)); // as above
+            return hand_on(Finished { settled: true, ..Finished::new(job, ending, *timing) });
         }
         Verdict::Settled(None) => {}
         Verdict::Open(_) | Verdict::ClaimLost => {
             shared.client.events().tell_job(News::ClaimLost, &job, timing, || event(&job));
         }
     }
+    false
 }
 
 fn plain(settings: &Settings, context: &Context, handler: &dyn Fn(&Context) -> Result<Outcome, Failed>) -> Verdict {

@@ -73,7 +73,7 @@ impl Budget {
 
     /// A job that was taken is finished, or was given back.
     pub(super) fn free(&self, place: Place) {
-        self.suspects.fetch_sub(place.suspect.into(), Ordering::AcqRel);
+        self.free_suspects(place.suspect.into());
         if let Some(queue) = place.queue {
             self.by_queue[queue].fetch_sub(1, Ordering::AcqRel);
         }
@@ -82,8 +82,16 @@ impl Budget {
         if left == 0 {
             self.ran_dry.store(self.born.elapsed().as_nanos() as u64, Ordering::Release);
         }
-        // A queue with a limit of its own may be waited for at any level, and so may a suspect.
-        if place.queue.is_some() || place.suspect || left <= self.ring_below.load(Ordering::SeqCst) {
+        // A queue with a limit of its own may be waited for at any level.
+        if place.queue.is_some() || left <= self.ring_below.load(Ordering::SeqCst) {
+            let _ = self.freed.0.try_send(());
+        }
+    }
+
+    /// So many suspects are no longer in danger; another may be claimed.
+    pub(super) fn free_suspects(&self, count: usize) {
+        self.suspects.fetch_sub(count, Ordering::AcqRel);
+        if count > 0 {
             let _ = self.freed.0.try_send(());
         }
     }

@@ -26,11 +26,13 @@ pub(super) struct Finished {
     pub(super) timed_out: bool,
     /// The handler says that it has settled the job: this should be refused, and nobody be told.
     pub(super) settled: bool,
+    /// The worker's suspect: until this is recorded there is no other, which it could be taken for.
+    pub(super) suspect: bool,
 }
 
 impl Finished {
     pub(super) fn new(job: Arc<Job>, ending: Ending, timing: Timing) -> Finished {
-        Finished { job, ending, timing, timed_out: false, settled: false }
+        Finished { job, ending, timing, timed_out: false, settled: false, suspect: false }
     }
 
     pub(super) fn is_plain(&self) -> bool {

@@ -88,7 +88,10 @@ impl Liveness {
         let shared = self.shared.clone();
         let claimed = shared.health.claimed.swap(false, Ordering::Relaxed);
         let registered = self.registered;
-        let alive = registered && self.in_transaction(|sql| workers::beat(sql, &shared.id, claimed))?;
+        // In one statement: a process that is frozen or cut off must not leave its row locked to those who miss it.
+        let beat = &mut |sql: &mut Sql<'_>| workers::beat(sql, &shared.id, claimed);
+        let alive =
+            registered && self.lifeline.run(|connection, now| retry(|| own(connection, now, Mode::Statement, beat)))?;
         if alive {
             return Ok(());
         }
@@ -112,6 +115,8 @@ impl Liveness {
 
     /// Looks who is there, and buries those that have been silent for their whole lease.
     fn sweep(&mut self) -> Result<()> {
+        // What is seen is as old as the question: the answer may take longer than a lease, in which nobody's heart could beat.
+        let asked = Instant::now();
         let (alive, orphaned) = self.lifeline.read(|connection, now| {
             own(connection, now, Mode::Read, &mut |sql| Ok((workers::list(sql)?, workers::orphaned(sql)?)))
         })?;
@@ -127,7 +132,8 @@ impl Liveness {
         }
         self.seen = seen;
         let dead: Vec<(String, Seen)> = self.seen.iter().map(|(id, seen)| (id.clone(), *seen)).collect();
-        for (id, seen) in dead.into_iter().filter(|(_, seen)| now.duration_since(seen.since) >= seen.lease) {
+        for (id, seen) in dead.into_iter().filter(|(_, seen)| asked.saturating_duration_since(seen.since) >= seen.lease)
+        {
             self.bury(&id, seen.beats)?;
             self.seen.remove(&id);
         }

@@ -103,6 +103,14 @@ impl Shared {
         unbegun
     }
 
+    /// So many suspects are done with, and recorded: the next one may be claimed, and an idle claimer hears only this.
+    fn free_suspects(&self, count: usize) {
+        self.budget.free_suspects(count);
+        if count > 0 {
+            self.client.wake().wake_all();
+        }
+    }
+
     /// Tells every thread that runs jobs to leave after those that are before this in the channel.
     fn dismiss_runners(&self) {
         (0..self.runners.close()).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));

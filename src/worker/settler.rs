@@ -41,8 +41,10 @@ pub(super) fn run(shared: &Arc<Shared>) {
     loop {
         let (batch, last) = gather(shared);
         let before = shared.settling.take_up(batch.iter().map(|finished| finished.job.id));
+        let suspects = batch.iter().filter(|finished| finished.suspect).count();
         let unrecorded = settle_batch(shared, &mut lifeline, batch);
         shared.settling.put_down(before, &unrecorded);
+        shared.free_suspects(suspects);
         if last {
             return;
         }

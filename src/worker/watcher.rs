@@ -11,6 +11,7 @@ use crossbeam_channel::select;
 
 use super::{
     Claimed, Shared, attempt,
+    budget::Place,
     cancel::CancelReason,
     finished::{Finished, Letter},
     lifeline::Lifeline,
@@ -116,8 +117,9 @@ fn hold_back_paused(shared: &Shared, lifeline: &mut Lifeline) {
     }
     let runs = |claimed: &Claimed| !paused.contains(&claimed.job.queue) && !paused.contains(ALL_QUEUES);
     for Claimed { job, place, .. } in shared.take_unbegun(runs) {
-        let _ = shared.finished.0.send(Letter::Finished(Finished::new(job, Ending::GiveBack, Timing::default())));
-        shared.budget.free(place);
+        let given_back = Finished::new(job, Ending::GiveBack, Timing::default());
+        let _ = shared.finished.0.send(Letter::Finished(Finished { suspect: place.suspect, ..given_back }));
+        shared.budget.free(Place { suspect: false, ..place });
     }
 }
 

@@ -174,6 +174,26 @@ on_every_database! {
         assert!(running.stop(PATIENCE).is_clean());
     }
 
+    /// Otherwise one whose worker dies of the next would be charged for that.
+    fn a_suspect_is_recorded_before_the_next_is_run(db: &Db) {
+        const SUSPECTS: usize = 40;
+        insert_many(&db.client, (0..SUSPECTS).map(|_| job("work").max_attempts(1))).unwrap();
+        db.execute("UPDATE drip_job SET crash_count = 1");
+        let mut watch = Watch::new(&db.client);
+        let url = db.url.clone();
+        let alone = move |_: &Context, _: Value| -> HandlerResult {
+            let running = "SELECT count(*) FROM drip_job WHERE state = 'running' AND crash_count > 0";
+            match crate::support::Db::at(&url).number(running) {
+                1 => Ok(()),
+                running => Err(format!("{running} suspects are running"))?,
+            }
+        };
+        let running = worker(&db.client).poll_interval(HOUR).handle_kind("work", alone).start().unwrap();
+        watch.until_count(SUSPECTS, |event| matches!(event, Event::Completed(_) | Event::Discarded(_)));
+        assert_eq!(watch.count(|event| matches!(event, Event::Discarded(_))), 0);
+        assert!(running.stop(PATIENCE).is_clean());
+    }
+
     fn an_attempt_that_ends_by_itself_clears_the_suspicion(db: &Db) {
         db.insert(job("work"));
         fetch_jobs(&db.client, "default", "first", 1).unwrap();

@@ -11,6 +11,7 @@ mod cancel_running; // a job that is cancelled while it runs: the row at once, t
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends
+mod crash; // worker processes are killed, frozen, abort, and lose their database: each job is run, and counts, once
 mod database_lost; // the database goes away, and the worker goes on when it is back
 mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole

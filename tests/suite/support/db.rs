@@ -35,7 +35,12 @@ pub struct Db {
 }
 
 enum Home {
-    Server { admin: String, database: String },
+    /// Somebody else removes it.
+    Elsewhere(String),
+    Server {
+        admin: String,
+        database: String,
+    },
     Directory(PathBuf),
 }
 
@@ -66,6 +71,16 @@ impl Db {
         let clock = Clock::at(START.parse().unwrap());
         let client = Client::builder().clock(clock.clone()).connect(&url).unwrap();
         Db { client, clock, url, dialect, place, _home: home }
+    }
+
+    /// The database of another process's test.
+    pub fn at(url: &str) -> Db {
+        let dialect = match url.split_once(':').expect("a URL has a scheme").0 {
+            "postgres" | "postgresql" => Dialect::Postgres,
+            "sqlite" => Dialect::Sqlite,
+            _ => Dialect::Mariadb,
+        };
+        Db::empty(Home::Elsewhere(url.to_owned()), dialect, Place::Own)
     }
 
     /// Another database of the same kind, which nobody has migrated.
@@ -165,6 +180,7 @@ impl Home {
 
     fn url(&self) -> String {
         match self {
+            Home::Elsewhere(url) => url.clone(),
             Home::Directory(directory) => format!("sqlite://{}/jobs.db", directory.display()),
             Home::Server { admin, database } => {
                 let (server, _) = admin.rsplit_once('/').expect("a URL names a database");
@@ -178,6 +194,7 @@ impl Home {
 impl Drop for Home {
     fn drop(&mut self) {
         match self {
+            Home::Elsewhere(_) => {}
             Home::Directory(directory) => drop(std::fs::remove_dir_all(directory)),
             Home::Server { admin, database } if admin.starts_with("postgres") => {
                 administer(admin, &format!("DROP DATABASE {database} WITH (FORCE)"));

@@ -44,6 +44,26 @@ impl Process {
         self.child.stdin.take().expect("a child is let go once").write_all(b"go\n").unwrap();
     }
 
+    /// Stops all its threads where they are, until it is [thawed](Process::thaw).
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen child go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{signal}: {sent}");
+    }
+
+    /// How the child has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Sends SIGKILL, and waits until the process is gone.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
