@@ -21,8 +21,8 @@ const MAX_VALUES: usize = 1000;
 /// let filter = JobFilter::new().states([State::Discarded, State::Cancelled]).kind("invoice");
 /// ```
 ///
-/// Ids, states, queues, kinds and times are looked up by an index. Tags and metadata are not: what the other criteria
-/// leave is read through.
+/// Ids, states and kinds are looked up by an index; queues together with a state; and the time of the end together with a
+/// final state and a queue. Else, what the other criteria leave is read through, for the whole table if there are none.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct JobFilter {

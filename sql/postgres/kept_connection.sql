@@ -3,5 +3,7 @@
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
+-- A bitmap has no order: the claim would read all that waits in a queue and sort it, where few are thought to wait.
+SET enable_bitmapscan = off;
 -- A frozen process must not hold locks for long.
 SET idle_in_transaction_session_timeout = '30s';

@@ -1,8 +1,8 @@
 -- What each criterion of a filter asks of a job. Those that are given are put in the place {filter} of the statements that
 -- take one; a list in parentheses gets a placeholder for each value.
 
--- SQLite uses a partial index only if its own condition stands there word for word: [seldom] and [final] are added where
--- all states that are asked for are among theirs.
+-- SQLite uses a partial index only if its own condition stands there word for word: [available], [seldom] and [final] are
+-- added where all states that are asked for are among theirs.
 
 -- [none]
 AND false
@@ -10,6 +10,8 @@ AND false
 AND id IN (:ids)
 -- [states]
 AND state IN ({states})
+-- [available]
+AND state = 'available'
 -- [seldom]
 AND state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending')
 -- [final]

@@ -4,4 +4,5 @@ FROM (SELECT 1
       FROM drip_job INDEXED BY drip_job_claim
       WHERE state = 'available' AND queue = :queue AND priority <= :priority
         AND (priority < :priority OR scheduled_at < :scheduled_at OR (scheduled_at = :scheduled_at AND id < :id))
+      ORDER BY priority, scheduled_at, id
       LIMIT :limit) AS ahead

@@ -1,7 +1,7 @@
 //! Changes of all jobs that a filter leaves, batch by batch.
 
 use super::{
-    criteria,
+    criteria::{self, Order},
     ending::Ending,
     settle::{Settlement, settle, wake_for},
 };
@@ -174,7 +174,7 @@ fn after(filter: &JobFilter, ids: &[i64]) -> Option<JobFilter> {
 fn ids(sql: &mut Sql<'_>, statement: &Statement, filter: &JobFilter) -> Result<Vec<i64>> {
     let dialect = sql.dialect();
     let mut statement = Assembled::of(statement, dialect);
-    criteria::apply(filter, &mut statement, dialect);
+    criteria::apply(filter, &mut statement, dialect, Order::ById);
     statement.set("limit", Value::Int(Some(BATCH as i64)));
     sql.rows_of(&statement)?.iter_mut().map(|row| row.int()).collect()
 }

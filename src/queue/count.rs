@@ -1,6 +1,6 @@
 //! How many jobs there are, without counting millions.
 
-use super::criteria;
+use super::criteria::{self, Order};
 use crate::{
     Count, JobFilter, Result, Session, State,
     dialect::{Assembled, Sql, Statement, Value, statement},
@@ -123,7 +123,7 @@ fn count(sql: &mut Sql<'_>, filter: &JobFilter, state: State, limit: u64) -> Res
     let dialect = sql.dialect();
     let mut statement = Assembled::of(&COUNT_JOBS, dialect);
     let filter = JobFilter { states: Some(vec![state]), ..filter.clone() };
-    criteria::apply(&filter, &mut statement, dialect);
+    criteria::apply(&filter, &mut statement, dialect, Order::Any);
     statement.set("limit", Value::Int(Some(limit as i64)));
     let mut rows = sql.rows_of(&statement)?;
     rows.iter_mut().map(|row| Ok((row.text()?, row.int()?.unsigned_abs()))).collect()

@@ -3,16 +3,24 @@
 use crate::{
     Dialect, JobFilter, State,
     dialect::{Assembled, Fragments, Value, fragments, letters, statement},
+    filter::Between,
 };
 
 static JOB_FILTER: Fragments = fragments!("job_filter");
 
+/// In which order a statement wants the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    ById,
+    Any,
+}
+
 /// Puts the criteria that are given in the statement's place `{filter}`.
-pub(super) fn apply<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>, dialect: Dialect) {
+pub(super) fn apply<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>, dialect: Dialect, order: Order) {
     let mut criteria = Criteria { text: String::new(), dialect };
     criteria.any("ids", &filter.ids);
     criteria.any("states", &filter.states);
-    criteria.indexed(filter.states.as_deref().unwrap_or_default());
+    criteria.indexed(filter, order);
     criteria.any("queues", &filter.queues);
     criteria.any("kinds", &filter.kinds);
     criteria.any("priorities", &filter.priorities);
@@ -49,12 +57,18 @@ impl Criteria {
     }
 
     /// What a database may need to be told to use its partial indexes.
-    fn indexed(&mut self, states: &[State]) {
-        let seldom = |state: &State| !matches!(state, State::Available | State::Completed);
-        if !states.is_empty() && states.iter().all(seldom) {
+    fn indexed(&mut self, filter: &JobFilter, order: Order) {
+        let all =
+            |which: fn(&State) -> bool| filter.states.as_ref().is_some_and(|s| !s.is_empty() && s.iter().all(which));
+        if all(|state| *state == State::Available) {
+            self.push("available");
+        }
+        if all(|state| !matches!(state, State::Available | State::Completed)) {
             self.push("seldom");
         }
-        if !states.is_empty() && states.iter().all(|state| state.is_final()) {
+        // By state alone most jobs may be found, and are then sooner read in order than sorted.
+        let narrowed = filter.queues.is_some() || filter.finalized != Between::default();
+        if all(|state| state.is_final()) && (narrowed || order == Order::Any) {
             self.push("final");
         }
     }
@@ -120,4 +134,33 @@ fn literals(states: &[State]) -> String {
 /// The parameter of the n-th value.
 fn numbered(name: &str, n: usize) -> String {
     format!("{name}_{}", letters(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_named_where_its_states_are_all_that_is_asked_for() {
+        let final_states = || JobFilter::new().states([State::Completed, State::Discarded]);
+        for (filter, order, expected) in [
+            (JobFilter::new(), Order::ById, &[][..]),
+            (JobFilter { states: Some(Vec::new()), ..JobFilter::new() }, Order::Any, &[]),
+            (JobFilter::new().state(State::Available), Order::ById, &["available"]),
+            (JobFilter::new().states([State::Available, State::Running]), Order::ById, &[]),
+            (JobFilter::new().states([State::Running, State::Pending]), Order::ById, &["seldom"]),
+            (JobFilter::new().states([State::Completed, State::Running]), Order::Any, &[]),
+            (JobFilter::new().state(State::Completed), Order::ById, &[]),
+            (JobFilter::new().state(State::Completed), Order::Any, &["final"]),
+            (JobFilter::new().state(State::Discarded), Order::Any, &["seldom", "final"]),
+            (final_states().queue("q"), Order::ById, &["final"]),
+            (final_states().finalized(..=jiff::Timestamp::UNIX_EPOCH), Order::ById, &["final"]),
+        ] {
+            let mut criteria = Criteria { text: String::new(), dialect: Dialect::Sqlite };
+            criteria.indexed(&filter, order);
+            let text: String =
+                expected.iter().map(|name| format!(" {}", JOB_FILTER.text(Dialect::Sqlite, name))).collect();
+            assert_eq!(criteria.text, text, "{filter:?} {order:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::criteria;
+use super::criteria::{self, Order};
 use crate::{
     Error, Job, JobFilter, Result, Session,
     dialect::{Assembled, Sql, Statement, Value, statement},
@@ -202,7 +202,7 @@ impl Page {
 fn read(sql: &mut Sql<'_>, filter: &JobFilter, down: bool, limit: usize) -> Result<Vec<Job>> {
     let dialect = sql.dialect();
     let mut statement = Assembled::of(&LIST_JOBS, dialect);
-    criteria::apply(filter, &mut statement, dialect);
+    criteria::apply(filter, &mut statement, dialect, Order::ById);
     statement.put("direction", if down { "DESC" } else { "ASC" }).set("limit", Value::Int(Some(limit as i64)));
     sql.rows_of(&statement)?.iter_mut().map(Job::read).collect()
 }

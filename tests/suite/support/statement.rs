@@ -87,12 +87,24 @@ pub fn names(dialect: Dialect) -> Vec<String> {
     names
 }
 
+/// What a criterion of a filter asks, if the dialect has it.
+pub fn criterion(dialect: Dialect, name: &str) -> Option<String> {
+    let all = read(&format!("{}/job_filter.sql", dialect.name()))?;
+    let (_, after) = all.split_once(&format!("-- [{name}]\n"))?;
+    after.split("-- [").next().map(|text| format!(" {}", text.trim_end()))
+}
+
 /// A statement, if the dialect has it, with whatever `place` puts where its parameters are.
-pub fn text(dialect: Dialect, name: &str, mut place: impl FnMut(&str) -> String) -> Option<String> {
+pub fn text(dialect: Dialect, name: &str, place: impl FnMut(&str) -> String) -> Option<String> {
+    filtered(dialect, name, "", place)
+}
+
+/// As [`text`], of a statement that takes a filter.
+pub fn filtered(dialect: Dialect, name: &str, filter: &str, mut place: impl FnMut(&str) -> String) -> Option<String> {
     let sql = read(&format!("{}/{name}.sql", dialect.name()))?;
     let bare: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_owned() + "\n").collect();
     let sql = bare.replace("{job}", &read("job_columns.sql")?).replace("{active}", &read("active.sql")?);
-    let sql = sql.replace("{filter}", "").replace("{direction}", "DESC");
+    let sql = sql.replace("{filter}", filter).replace("{direction}", "DESC");
     let mut text = String::new();
     let mut rest = sql.as_str();
     while let Some(at) = rest.find(':') {
