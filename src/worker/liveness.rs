@@ -23,7 +23,7 @@ use crate::{
 /// How often a heart beats within a lease.
 const BEATS: u32 = 6;
 
-/// Runs until the worker's stop is over; then takes its row away.
+/// Runs until the worker's stop is over and all its handlers have returned; then takes its row away.
 pub(super) fn run(shared: &Arc<Shared>) {
     let beat = shared.settings.lease / BEATS;
     let mut liveness = Liveness::new(shared);
@@ -34,6 +34,11 @@ pub(super) fn run(shared: &Arc<Shared>) {
         }
         let pause = beat.mul_f64(0.9 + fastrand::f64() / 10.0);
         let _ = shared.stop.over().recv_timeout(pause.saturating_sub(liveness.last_round.elapsed()));
+    }
+    // Handlers that a stop could not wait for are at work still, and so is this worker to others.
+    while shared.slots.busy() > 0 {
+        let _ = liveness.beat();
+        std::thread::sleep(beat);
     }
     let _ = liveness.in_transaction(|sql| workers::remove(sql, &shared.id));
 }

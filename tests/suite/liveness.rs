@@ -102,6 +102,32 @@ on_every_database! {
         assert!(busy.stop(PATIENCE).is_clean() && watching.stop(PATIENCE).is_clean());
     }
 
+    fn handlers_that_a_stop_could_not_wait_for_keep_their_jobs_until_they_return(db: &Db) {
+        let mut watch = Watch::new(&db.client);
+        let gate = crate::support::Gate::new();
+        let door = gate.door();
+        let stays = worker(&db.client)
+            .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
+                door.pass(1);
+                Ok(())
+            })
+            .start()
+            .unwrap();
+        let id = db.insert(job("work")).id;
+        gate.arrival();
+        assert_eq!(stays.stop(Duration::from_millis(50)).still_running, [id]);
+        let watching = worker(&db.client).queue("elsewhere").handle_kind("other", done).start().unwrap();
+        db.insert(job("other").queue("nobody's"));
+        assert_eq!(fetch_jobs(&db.client, "nobody's", "gone", 1).unwrap().len(), 1);
+        db.execute("UPDATE drip_worker SET lease_ms = 1200 WHERE id = 'gone'");
+        watch.until(|event| matches!(event, Event::WorkerDied { worker, .. } if worker == "gone"));
+        assert_eq!((db.job(id).state, db.job(id).claim_seq), (State::Running, 1));
+        gate.open();
+        watch.until(|event| matches!(event, Event::Rescued(job) if job.id == id));
+        assert_eq!(db.job(id).state, State::Available);
+        assert!(watching.stop(PATIENCE).is_clean());
+    }
+
     fn a_worker_that_was_taken_for_dead_says_so_and_goes_on(db: &Db) {
         let mut watch = Watch::new(&db.client);
         let running = worker(&db.client).handle_kind("work", done).start().unwrap();
