@@ -5,6 +5,7 @@ SELECT id
 FROM drip_job
 WHERE state = 'running' AND attempted_by = :worker
   AND (:since IS NULL OR attempted_at > :since)
-ORDER BY id
+-- Not in the order of an index: along the primary key everything might be looked through.
+ORDER BY id + 0
 LIMIT :limit
 FOR UPDATE SKIP LOCKED

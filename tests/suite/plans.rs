@@ -93,10 +93,10 @@ fn plan_on_postgres(db: &Db, text: Text<'_>, settings: &str, small: bool) -> Opt
     let lines: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
     let mut plan = Plan { text: lines.join("\n"), ..Plan::default() };
     for (line, next) in lines.iter().zip(lines[1..].iter().chain([&""])) {
-        let node = line.trim_start_matches([' ', '-', '>']);
+        let node = line.trim_start_matches([' ', '-', '>']).trim_start_matches("Parallel ");
         let words = node.split(' ').collect::<Vec<_>>();
         plan.sorts |= node.starts_with("Sort") || node.starts_with("Incremental Sort");
-        plan.scans |= node.starts_with("Seq Scan on drip_job") || node.starts_with("Parallel");
+        plan.scans |= node.starts_with("Seq Scan on drip_job");
         if ["Index Scan", "Index Only Scan", "Bitmap Index Scan"].iter().any(|scan| node.starts_with(scan)) {
             let index = words.iter().find(|word| word.starts_with("drip_")).expect("the name of the index");
             plan.through(if *index == "drip_worker_pkey" { WORKER } else { index });
@@ -238,16 +238,37 @@ fn fill(db: &Db, numbers: RangeInclusive<i64>, states: &[&str]) {
 on_every_database! {
     fn every_hot_statement_goes_through_its_index(db: &Db) {
         let all: Vec<_> = drip::State::ALL.iter().map(|state| state.name()).collect();
+        leave_statistics_to_the_test(db);
         fill(db, 1..=SMALL, &all);
         check(db, true);
         filters::check(db);
         fill(db, SMALL + 1..=101_000, &["completed", "scheduled", "discarded"]);
         check(db, true);
         check(db, false);
-        db.execute(if db.dialect == Dialect::Mariadb { "ANALYZE TABLE drip_job" } else { "ANALYZE drip_job" });
+        analyse(db);
         check(db, true);
         check(db, false);
     }
+
+    fn statistics_of_a_small_table_do_no_harm_in_a_large_one(db: &Db) {
+        let all: Vec<_> = drip::State::ALL.iter().map(|state| state.name()).collect();
+        leave_statistics_to_the_test(db);
+        fill(db, 1..=SMALL, &all);
+        analyse(db);
+        fill(db, SMALL + 1..=101_000, &["completed", "scheduled", "discarded"]);
+        check(db, true);
+    }
+}
+
+/// PostgreSQL makes some within a minute, by itself.
+fn leave_statistics_to_the_test(db: &Db) {
+    if db.dialect == Dialect::Postgres {
+        db.execute("ALTER TABLE drip_job SET (autovacuum_enabled = off)");
+    }
+}
+
+fn analyse(db: &Db) {
+    db.execute(if db.dialect == Dialect::Mariadb { "ANALYZE TABLE drip_job" } else { "ANALYZE drip_job" });
 }
 
 /// Its EXPLAIN does not say how far a statement goes along an index; the handler does.
