@@ -51,7 +51,8 @@ impl JobUpdate {
         JobUpdate::default()
     }
 
-    /// Other args: a JSON object, within the limits of [`NewJob::new`](crate::NewJob::new).
+    /// Other args: a JSON object, within the limits of [`NewJob::new`](crate::NewJob::new). Those of a job that has ended
+    /// are history, and stay.
     pub fn args(mut self, args: Value) -> Self {
         self.args = Some(json::check_value(args, json::MAX_BYTES));
         self
@@ -143,6 +144,9 @@ impl JobUpdate {
 
     /// The job as this leaves it; it has been checked.
     pub(crate) fn apply(self, job: &mut Job, now: Timestamp) -> Result<()> {
+        if self.args.is_some() && job.state.is_final() {
+            return Err(Error::wrong_state(Verb::Update, job.id, job.state));
+        }
         if let Some(at) = self.scheduled_at {
             reschedule(job, truncated(at), now)?;
         }

@@ -11,8 +11,7 @@ static COUNT_JOBS: Statement = statement!("count_jobs");
 /// How many jobs are counted in all, whatever there is in the table.
 const CAP: u64 = 100_000;
 
-/// The order in which states are counted: whoever looks cares most for the first, and the last are the most. What one
-/// leaves of its share of [`CAP`], those after it have.
+/// The order in which states are counted and told.
 const ORDER: [State; 8] = [
     State::Running,
     State::Available,
@@ -73,8 +72,8 @@ impl JobCounts {
 
 /// Counts the jobs that a filter leaves, by queue and state.
 ///
-/// At most 100,000 jobs are counted in all, so that it stays cheap in a table of millions: a state whose share is used up
-/// is counted no further, and its figures say so ([`Count::capped`]). (Jobs of the same states that other criteria pass over
+/// At most 100,000 jobs are counted in all, so that it stays cheap in a table of millions: each state
+/// has a share of that, and those with many jobs have what the others leave; a state whose share is used up is counted no further, and its figures say so ([`Count::capped`]). (Jobs of the same states that other criteria pass over
 /// are read as well, and do not count.) The states are read one after the other while others go
 /// on working: a job that moves meanwhile may be counted twice, or not at all.
 ///
@@ -103,20 +102,49 @@ pub fn count_jobs(on: impl Session, filter: &JobFilter) -> Result<JobCounts> {
         let asked = filter.states.as_deref();
         let states: Vec<State> =
             ORDER.into_iter().filter(|state| asked.is_none_or(|asked| asked.contains(state))).collect();
-        let (mut counts, mut left) = (Vec::new(), CAP);
-        for (n, state) in states.iter().enumerate() {
-            let share = left / (states.len() - n) as u64;
-            let found = count(sql, filter, *state, share)?;
-            let counted: u64 = found.iter().map(|(_, number)| number).sum();
-            left -= counted;
-            counts.extend(found.into_iter().map(|(queue, number)| JobCount {
-                queue,
-                state: *state,
-                count: Count { number, capped: counted >= share },
-            }));
+        // First all states alike; what is left then goes to those that want more.
+        let mut found: Vec<Share> = states.into_iter().map(Share::new).collect();
+        let share = CAP / found.len().max(1) as u64;
+        found.iter_mut().try_for_each(|one| one.count(sql, filter, share))?;
+        let mut left = CAP.saturating_sub(found.iter().map(Share::counted).sum());
+        let mut wanting = found.iter().filter(|one| one.capped).count() as u64;
+        for one in found.iter_mut().filter(|one| one.capped) {
+            let before = one.counted();
+            one.count(sql, filter, before + left / wanting)?;
+            left -= one.counted().saturating_sub(before).min(left);
+            wanting -= 1;
         }
+        let counts = found.into_iter().flat_map(Share::into_counts).collect();
         Ok(JobCounts { counts })
     })
+}
+
+/// What one state has been given of the cap, and what has come of it.
+struct Share {
+    state: State,
+    by_queue: Vec<(String, u64)>,
+    capped: bool,
+}
+
+impl Share {
+    fn new(state: State) -> Share {
+        Share { state, by_queue: Vec::new(), capped: false }
+    }
+
+    fn count(&mut self, sql: &mut Sql<'_>, filter: &JobFilter, limit: u64) -> Result<()> {
+        self.by_queue = count(sql, filter, self.state, limit)?;
+        self.capped = self.counted() >= limit;
+        Ok(())
+    }
+
+    fn counted(&self) -> u64 {
+        self.by_queue.iter().map(|(_, number)| number).sum()
+    }
+
+    fn into_counts(self) -> impl Iterator<Item = JobCount> {
+        let Share { state, by_queue, capped } = self;
+        by_queue.into_iter().map(move |(queue, number)| JobCount { queue, state, count: Count { number, capped } })
+    }
 }
 
 fn count(sql: &mut Sql<'_>, filter: &JobFilter, state: State, limit: u64) -> Result<Vec<(String, u64)>> {

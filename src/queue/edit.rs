@@ -19,7 +19,7 @@ static DELETE_JOB: Statement = statement!("delete_job");
 ///
 /// # Errors
 /// [`is_invalid_input`](Error::is_invalid_input); [`is_not_found`](Error::is_not_found);
-/// [`is_wrong_state`](Error::is_wrong_state) for one that is running, or a due time for one that has ended;
+/// [`is_wrong_state`](Error::is_wrong_state) for one that is running, or args or a due time for one that has ended;
 /// [`is_unique_conflict`](Error::is_unique_conflict) if it would take a unique key that another holds, and the job then
 /// stays as it was.
 pub fn update_job(on: impl Session, id: i64, update: JobUpdate) -> Result<Job> {

@@ -67,12 +67,14 @@ pub enum Why {
     QueueNotServed,
     /// Workers serve its queue, and none of them handles its kind.
     KindNotHandled,
+    /// A worker has died while it ran this job: it is run when its worker has no other job of which that is so.
+    Suspect,
     /// Others go first.
     Behind {
-        /// How many are before it in its queue.
+        /// How many are before it in its queue, those included that cannot go themselves.
         jobs: Count,
     },
-    /// It is the next of its queue: a worker is busy, or about to claim it.
+    /// It is the next of its queue: workers are busy or at their limit for the queue, or about to claim it.
     Next,
 }
 
@@ -131,6 +133,7 @@ fn waiting(sql: &mut Sql<'_>, job: &Job, now: Timestamp) -> Result<Why> {
     }
     match unserved(sql, job, now)? {
         Some(why) => Ok(why),
+        None if job.crash_count > 0 => Ok(Why::Suspect),
         None => place(sql, job),
     }
 }
@@ -183,7 +186,8 @@ impl fmt::Display for Why {
             Why::Pending => f.write_str("it is held until it is released"),
             Why::NotDue { within, failed: 0 } => write!(f, "it is due in {:.1} s", within.as_secs_f64()),
             Why::NotDue { within, failed } => {
-                write!(f, "it has failed {failed} times, and is tried again in {:.1} s", within.as_secs_f64())
+                let times = if *failed == 1 { "once".to_owned() } else { format!("{failed} times") };
+                write!(f, "it has failed {times}, and is tried again in {:.1} s", within.as_secs_f64())
             }
             Why::Expired { at } => write!(f, "it had to begin by {at}"),
             Why::Paused { all: true } => f.write_str("all queues are paused"),
@@ -191,6 +195,8 @@ impl fmt::Display for Why {
             Why::KeyHeld { by } => write!(f, "job {by} holds its unique key"),
             Why::QueueNotServed => f.write_str("no worker that lives serves its queue"),
             Why::KindNotHandled => f.write_str("workers serve its queue, and none of them handles its kind"),
+            Why::Suspect => f.write_str("a worker has died with it: it is run when no other such job is"),
+            Why::Behind { jobs: Count { number: 1, .. } } => f.write_str("1 job of its queue goes first"),
             Why::Behind { jobs } => write!(f, "{jobs} jobs of its queue go first"),
             Why::Next => f.write_str("it is the next of its queue"),
         }

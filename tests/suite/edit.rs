@@ -81,8 +81,10 @@ on_every_database_and_place! {
             let updated = db.on(|on| update_job(on, before.id, JobUpdate::new().tags(["seen"]))).unwrap();
             assert_eq!((updated.state, updated.finalized_at, &updated.tags[0]), (state, before.finalized_at, &"seen".to_owned()));
             let due = JobUpdate::new().scheduled_at(db.clock.now()).tags(["again"]);
-            let error = db.on(|on| update_job(on, before.id, due)).unwrap_err();
-            assert_eq!(error.state(), Some(state), "{error}");
+            for refused in [due, JobUpdate::new().args(json!({"n": 2})).tags(["again"])] {
+                let error = db.on(|on| update_job(on, before.id, refused)).unwrap_err();
+                assert_eq!(error.state(), Some(state), "{error}");
+            }
             assert_eq!(db.job(before.id), updated);
         }
     }

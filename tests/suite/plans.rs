@@ -24,7 +24,7 @@ const ID: &str = "primary key";
 
 /// What a statement may read jobs and workers through, the first of which it must; and whether it may sort what it has
 /// found. `list_workers` is not among them: it reads all workers, and sorts them. Nor is `register_worker`, which only inserts.
-const STATEMENTS: [(&str, &[&str], bool); 25] = [
+const STATEMENTS: [(&str, &[&str], bool); 26] = [
     ("claim_jobs", &[CLAIM, UNIQUE, ID], false),
     ("pick_jobs", &[CLAIM, UNIQUE], false),
     ("mark_jobs", &[ID], false),
@@ -49,7 +49,8 @@ const STATEMENTS: [(&str, &[&str], bool); 25] = [
     ("expired_jobs", &[EXPIRING], false),
     ("jobs_ahead", &[CLAIM], false),
     ("beat_worker", &[WORKER], false),
-    ("bury_worker", &[WORKER], false),
+    ("missed_worker", &[WORKER], false),
+    ("remove_worker", &[WORKER], false),
     // What runs, which is little: MariaDB has it by time. Who has died is asked of each.
     ("orphaned_workers", &[STATE, WORKER], true),
     ("running_of_worker", &[STATE], true),

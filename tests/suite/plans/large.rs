@@ -39,7 +39,8 @@ const VERBS: [(&str, i64, Verb); 26] = [
     ("completed jobs of a queue", SOME, |on| list(on, all().queue("q1").state(State::Completed))),
     ("completed jobs of a rare queue", FEW, |on| list(on, all().queue("rare").state(State::Completed))),
     ("jobs by id", FEW, |on| list(on, all().ids([5, 7, 700_000]))),
-    ("jobs counted", 250_000, |on| drip::count_jobs(on, &all()).map(|counts| counts.counts.len())),
+    // The cap, and the first look; on MariaDB what is counted is read once more.
+    ("jobs counted", 400_000, |on| drip::count_jobs(on, &all()).map(|counts| counts.counts.len())),
     ("jobs deleted by state", FEW, |on| drip::delete_jobs(on, &all().state(State::Pending))),
     ("jobs deleted by kind", FEW, |on| drip::delete_jobs(on, &all().kind("rare"))),
     ("jobs retried by kind", FEW, |on| drip::retry_jobs(on, &all().kind("none")).map(|changed| changed.changed)),
