@@ -61,7 +61,7 @@ fn main() -> HandlerResult {
 
     // After three quarters of the time, the handlers that still run are asked to stop. At the end of a process
     // `stop_to_exit` also gives back what does not listen.
-    let report = running.stop_to_exit(Duration::from_secs(2));
+    let report = running.stop_to_exit(Duration::from_secs(4));
     println!("stopped cleanly: {}", report.is_clean());
     for ((photo, _), job) in photos.into_iter().zip(jobs) {
         let job = drip::get_job(&client, job.job().id)?.ok_or("the job is gone")?;
