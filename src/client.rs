@@ -49,7 +49,8 @@ impl Client {
     /// A client of the database that `url` names, with a pool of its own: at most 10 connections, opened as needed.
     ///
     /// `postgres://user:password@host/database` (and all that the `postgres` crate reads),
-    /// `mariadb://user:password@host/database` (also `mysql://`), `sqlite://relative/path` or `sqlite:///absolute/path`.
+    /// `mariadb://user:password@host/database` (also `mysql://`), `sqlite://relative/path` or `sqlite:///absolute/path`
+    /// (also `sqlite:path`).
     /// The connections are not encrypted; for TLS see [`Client::from_connector`].
     ///
     /// # Errors

@@ -94,7 +94,8 @@ pub enum Event {
         /// The worker's id.
         worker: String,
     },
-    /// The connection to the database is lost; the worker tries again until it is back.
+    /// The database cannot be used: the connection is lost, it has become read-only, or (SQLite) somebody has held the write
+    /// lock for longer than the 10 s that are waited for it. The worker tries again until it is back.
     DatabaseLost {
         /// The worker's id.
         worker: String,

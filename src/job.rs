@@ -69,7 +69,7 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AttemptError {
-    /// Which attempt; the first is 1.
+    /// Which attempt; the first is 1. One that did not count (its worker died) is followed by another of the same number.
     pub attempt: u32,
     /// When it was recorded.
     pub at: Timestamp,

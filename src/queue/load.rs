@@ -21,6 +21,9 @@ static NOTIFY: Statement = statement!("notify_queues" of postgres);
 /// Every option of a job counts, but it cannot be unique; for that, and for the jobs themselves,
 /// see [`insert_many`](crate::insert_many). Nothing is told of each to subscribers.
 ///
+/// It is one transaction. On SQLite nobody else can write meanwhile, and others wait for 10 s: load hundreds of thousands in
+/// parts.
+///
 /// ```
 /// # #[cfg(not(feature = "sqlite"))]
 /// # fn main() {}
