@@ -9,8 +9,13 @@ use super::{BATCH, Bare, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole}
 use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
-const CLAIM: [(&str, &str); 4] =
-    [(":wanted", "$1::text::json"), (":kinds", "$2::text::json"), (":worker", "$3::text"), (":now", "$4::timestamptz")];
+const CLAIM: [(&str, &str); 5] = [
+    (":wanted", "$1::text::json"),
+    (":kinds", "$2::text::json"),
+    (":worker", "$3::text"),
+    (":now", "$4::timestamptz"),
+    (":suspects", "$5::bigint"),
+];
 const COMPLETE: [(&str, &str); 2] = [(":claims", "$1::text::json"), (":now", "$2::timestamptz")];
 
 pub struct Postgres {
@@ -46,7 +51,7 @@ impl Bare for Postgres {
         let now = None::<SystemTime>;
         let mut drained = 0;
         loop {
-            let rows = self.client.query(&self.claim, &[&wanted, &KINDS, &WORKER, &now])?;
+            let rows = self.client.query(&self.claim, &[&wanted, &KINDS, &WORKER, &now, &0_i64])?;
             if rows.is_empty() {
                 return Ok(drained);
             }

@@ -31,7 +31,7 @@ impl Sqlite {
         let claimed = tx
             .prepare_cached(&self.claim)?
             .query_map(
-                named_params! { ":queue": "default", ":limit": BATCH, ":kinds": KINDS, ":worker": WORKER, ":now": now() },
+                named_params! { ":queue": "default", ":limit": BATCH, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now() },
                 |row| Ok((row.get("id")?, row.get("claim_seq")?)),
             )?
             .collect::<rusqlite::Result<Vec<_>>>()?;
