@@ -86,16 +86,6 @@ impl<'a> AnySession<'a> {
         AnySession { place: Place::Connection(Box::new(connection)), now: None, hooks: None }
     }
 
-    /// The time that was set with [`at`](AnySession::at).
-    pub(crate) fn time(&self) -> Option<Timestamp> {
-        self.now
-    }
-
-    /// A client, at a time that may be set.
-    pub(crate) fn new_at(client: &'a Client, now: Option<Timestamp>) -> Self {
-        AnySession { now, ..sealed::Session::any(client) }
-    }
-
     /// The client, if this session is one.
     pub(crate) fn client(&self) -> Option<&'a Client> {
         match self.place {
@@ -115,6 +105,38 @@ impl<'a> AnySession<'a> {
     /// Runs `work` in a transaction: the caller's, or one of its own which is tried again after a transient error.
     pub(crate) fn write<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.run(work, Mode::Transaction)
+    }
+
+    /// Does `work` again and again, from `first` on, as long as it names something next: through a client each time in a
+    /// transaction of its own, else all of it in one. What it has answered is `done` once that is committed, or, in a
+    /// caller's transaction, once all of it is written: a transaction that is tried again counts nothing twice.
+    pub(crate) fn repeat<S: Clone, T>(
+        self,
+        first: S,
+        mut work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
+        mut done: impl FnMut(T),
+    ) -> Result<()> {
+        let Place::Client(client) = self.place else {
+            let answers = self.write(|sql| {
+                let (mut answers, mut next) = (Vec::new(), Some(first.clone()));
+                while let Some(this) = next {
+                    let (answer, after) = work(sql, &this)?;
+                    answers.push(answer);
+                    next = after;
+                }
+                Ok(answers)
+            })?;
+            answers.into_iter().for_each(done);
+            return Ok(());
+        };
+        let mut next = Some(first);
+        while let Some(this) = next {
+            let session = AnySession { now: self.now, ..sealed::Session::any(client) };
+            let (answer, after) = session.write(|sql| work(sql, &this))?;
+            done(answer);
+            next = after;
+        }
+        Ok(())
     }
 
     /// Runs `work`, which is a single statement, without opening a transaction for it.

@@ -3,10 +3,10 @@
 use super::{
     criteria::{self, Order},
     ending::Ending,
-    settle::{Settlement, settle, wake_for},
+    settle::{available_queues, settle_each, wake_queues},
 };
 use crate::{
-    AnySession, Error, Job, JobFilter, Result, Session, State,
+    Error, JobFilter, Result, Session, State,
     dialect::{Assembled, Sql, Statement, Value, statement},
     state::{Answer, Verb},
 };
@@ -76,43 +76,32 @@ pub fn rescue_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
 pub fn delete_jobs(on: impl Session, filter: &JobFilter) -> Result<usize> {
     check(filter)?;
     let mut deleted = 0;
-    in_batches(
-        on,
-        filter,
-        &mut |sql, filter| {
-            sql.prove_open()?;
-            let ids = ids(sql, &DELETE_JOBS, filter)?;
-            Ok((ids.clone(), ids))
-        },
-        &mut |ids: Vec<i64>| deleted += ids.len(),
-    )?;
+    let batch = |sql: &mut Sql<'_>, filter: &JobFilter| {
+        sql.prove_open()?;
+        let ids = ids(sql, &DELETE_JOBS, filter)?;
+        Ok((ids.len(), after(filter, &ids)))
+    };
+    on.any().repeat(filter.clone(), batch, |count| deleted += count)?;
     Ok(deleted)
 }
 
 fn end_all(on: impl Session, filter: &JobFilter, ending: &Ending) -> Result<Changed> {
     check(filter)?;
-    let mut total = Changed::default();
     let session = on.any();
     let client = session.client();
-    in_batches(
-        session,
-        &movable(filter, ending.verb()),
-        &mut |sql, filter| {
-            let ids = ids(sql, &LIST_IDS, filter)?;
-            let settlements: Vec<Settlement> =
-                ids.iter().map(|id| Settlement { target: (*id).into(), ending: ending.clone() }).collect();
-            let answers = if ids.is_empty() { Vec::new() } else { settle(sql, &settlements)? };
-            Ok((ids, answers))
-        },
-        &mut |answers: Vec<Result<Job>>| {
-            let moved = answers.iter().flatten().count();
-            total.changed += moved;
-            total.skipped += answers.len() - moved;
-            if let Some(client) = client {
-                wake_for(client, answers.iter().flatten());
-            }
-        },
-    )?;
+    let batch = |sql: &mut Sql<'_>, filter: &JobFilter| {
+        let ids = ids(sql, &LIST_IDS, filter)?;
+        let answers = settle_each(sql, &ids, ending)?;
+        let moved = answers.iter().flatten().count();
+        let changed = Changed { changed: moved, skipped: answers.len() - moved };
+        Ok(((changed, available_queues(answers.iter().flatten())), after(filter, &ids)))
+    };
+    let mut total = Changed::default();
+    session.repeat(movable(filter, ending.verb()), batch, |(changed, queues)| {
+        total.changed += changed.changed;
+        total.skipped += changed.skipped;
+        client.into_iter().for_each(|client| wake_queues(client, &queues));
+    })?;
     Ok(total)
 }
 
@@ -129,38 +118,6 @@ fn movable(filter: &JobFilter, verb: Verb) -> JobFilter {
     let asked = filter.states.clone().unwrap_or_else(|| State::ALL.to_vec());
     let states = asked.into_iter().filter(|state| verb.on(*state) == Answer::Move).collect();
     JobFilter { states: Some(states), ..filter.clone() }
-}
-
-/// What is done to a batch of jobs; answers their ids, and what it is done with once that is committed.
-type Work<'w, T> = dyn FnMut(&mut Sql<'_>, &JobFilter) -> Result<(Vec<i64>, T)> + 'w;
-
-/// Does `work` batch by batch, in order of ids: through a client each batch is a transaction of its own.
-fn in_batches<T>(on: impl Session, filter: &JobFilter, work: &mut Work<'_, T>, done: &mut dyn FnMut(T)) -> Result<()> {
-    let mut rest = Some(filter.clone());
-    let mut one = |sql: &mut Sql<'_>, rest: &JobFilter| {
-        let (ids, answer) = work(sql, rest)?;
-        Ok((after(rest, &ids), answer))
-    };
-    let session = on.any();
-    match session.client() {
-        Some(client) => {
-            let now = session.time();
-            while let Some(filter) = rest {
-                let answer = AnySession::new_at(client, now).write(|sql| one(sql, &filter))?;
-                rest = answer.0;
-                done(answer.1);
-            }
-            Ok(())
-        }
-        None => session.write(|sql| {
-            while let Some(filter) = &rest {
-                let answer = one(sql, filter)?;
-                rest = answer.0;
-                done(answer.1);
-            }
-            Ok(())
-        }),
-    }
 }
 
 /// What is left of the filter after a batch; nothing after one that was not full.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use serde_json::Value as Json;
 
 use crate::{
-    AnySession, Dialect, Error, Result, Session,
+    Dialect, Error, Result, Session,
     dialect::{Connection, Sql, Statement, Value, statement},
     session::{Mode, own},
 };
@@ -44,27 +44,14 @@ pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
 /// When the database cannot be asked.
 pub fn promote_jobs(on: impl Session) -> Result<usize> {
     let session = on.any();
-    let mut total = 0;
-    let Some(client) = session.client() else {
-        return session.write(|sql| {
-            loop {
-                sql.prove_open()?;
-                let promoted = promote_carefully(sql)?;
-                total += promoted;
-                if promoted < BATCH {
-                    return Ok(total);
-                }
-            }
-        });
+    let client = session.client();
+    let batch = |sql: &mut Sql<'_>, (): &()| {
+        sql.prove_open()?;
+        promote_carefully(sql).map(|count| (count, (count >= BATCH).then_some(())))
     };
-    loop {
-        let promoted = AnySession::new_at(client, session.time()).write(promote_carefully)?;
-        total += promoted;
-        if promoted < BATCH {
-            break;
-        }
-    }
-    client.wake().wake_all();
+    let mut total = 0;
+    session.repeat((), batch, |count| total += count)?;
+    client.into_iter().for_each(|client| client.wake().wake_all());
     Ok(total)
 }
 

@@ -1,11 +1,8 @@
 //! Jobs that had a time to live, and have not begun within it.
 
-use super::{
-    ending::Ending,
-    settle::{Settlement, settle},
-};
+use super::{ending::Ending, settle::settle_each};
 use crate::{
-    AnySession, Result, Session,
+    Result, Session,
     dialect::{Sql, Statement, Value, statement},
 };
 
@@ -22,36 +19,18 @@ const BATCH: usize = 1000;
 /// # Errors
 /// When the database cannot be asked.
 pub fn expire_jobs(on: impl Session) -> Result<usize> {
-    let session = on.any();
     let mut total = 0;
-    match session.client() {
-        Some(client) => loop {
-            let expired = AnySession::new_at(client, session.time()).write(expire)?;
-            total += expired;
-            if expired < BATCH {
-                return Ok(total);
-            }
-        },
-        None => session.write(|sql| {
-            loop {
-                let expired = expire(sql)?;
-                total += expired;
-                if expired < BATCH {
-                    return Ok(total);
-                }
-            }
-        }),
-    }
+    on.any().repeat(
+        (),
+        |sql, ()| expire(sql).map(|count| (count, (count == BATCH).then_some(()))),
+        |count| total += count,
+    )?;
+    Ok(total)
 }
 
 fn expire(sql: &mut Sql<'_>) -> Result<usize> {
     sql.prove_open()?;
     let mut rows = sql.rows(&EXPIRED_JOBS, &[("limit", Value::Int(Some(BATCH as i64))), sql.now_param()])?;
     let ids = rows.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;
-    let settlements: Vec<_> =
-        ids.iter().map(|id| Settlement { target: (*id).into(), ending: Ending::Expire }).collect();
-    if settlements.is_empty() {
-        return Ok(0);
-    }
-    Ok(settle(sql, &settlements)?.iter().flatten().count())
+    Ok(settle_each(sql, &ids, &Ending::Expire)?.iter().flatten().count())
 }

@@ -84,14 +84,31 @@ pub(crate) fn settle(sql: &mut Sql<'_>, settlements: &[Settlement]) -> Result<Ve
     Ok(answers)
 }
 
+/// Settles jobs by their ids, all in the same way.
+pub(crate) fn settle_each(sql: &mut Sql<'_>, ids: &[i64], ending: &Ending) -> Result<Vec<Result<Job>>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let settlement = |id: &i64| Settlement { target: (*id).into(), ending: ending.clone() };
+    settle(sql, &ids.iter().map(settlement).collect::<Vec<_>>())
+}
+
 /// Wakes workers for jobs that have moved, once that is committed.
 pub(super) fn wake_for<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>) {
+    wake_queues(client, &available_queues(jobs));
+}
+
+/// As [`wake_for`], for the queues of such jobs.
+pub(super) fn wake_queues(client: &Client, queues: &BTreeSet<String>) {
     client.wake().wake_all();
-    let queues: BTreeSet<&str> =
-        jobs.filter(|job| job.state == State::Available).map(|job| job.queue.as_str()).collect();
     if !queues.is_empty() {
-        client.announce(queues.into_iter());
+        client.announce(queues.iter().map(String::as_str));
     }
+}
+
+/// The queues in which there are available ones among these jobs.
+pub(super) fn available_queues<'j>(jobs: impl Iterator<Item = &'j Job>) -> BTreeSet<String> {
+    jobs.filter(|job| job.state == State::Available).map(|job| job.queue.clone()).collect()
 }
 
 /// Settles one job.

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::{
-    ending::Ending,
-    settle::{Settlement, settle},
-};
+use super::{ending::Ending, settle::settle_each};
 use crate::{
     Error, Job, Result, Session,
     dialect::{Row, Sql, Statement, Value, statement},
@@ -178,12 +175,7 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
 /// Answers the jobs as they now stand.
 pub(crate) fn give_back_unheard(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<Job>> {
     let ids = running(sql, worker, since)?;
-    let settlements: Vec<Settlement> =
-        ids.iter().map(|id| Settlement { target: (*id).into(), ending: Ending::GiveBack }).collect();
-    if settlements.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(settle(sql, &settlements)?.into_iter().flatten().collect())
+    Ok(settle_each(sql, &ids, &Ending::GiveBack)?.into_iter().flatten().collect())
 }
 
 fn running(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<i64>> {
@@ -213,19 +205,15 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
         None => {}
     }
     let evidence = format!("the worker {worker} died while it ran this job, or was about to");
+    let ending = Ending::Rescue { evidence, crashed: true };
     let mut rescued = Vec::new();
     loop {
         let ids = running(sql, worker, None)?;
-        let settlement = |id: &i64| Settlement {
-            target: (*id).into(),
-            ending: Ending::Rescue { evidence: evidence.clone(), crashed: true },
-        };
-        let settlements: Vec<Settlement> = ids.iter().map(settlement).collect();
-        if settlements.is_empty() {
+        if ids.is_empty() {
             // Of what is locked all the while nothing need be said again and again.
             return Ok(Some(rescued).filter(|rescued| beats.is_some() || !rescued.is_empty()));
         }
-        let answers = settle(sql, &settlements)?;
+        let answers = settle_each(sql, &ids, &ending)?;
         let before = rescued.len();
         rescued.extend(answers.into_iter().flatten());
         // What has not moved would be found again.

@@ -8,7 +8,11 @@ use super::{
     Shared,
     health::{Access, Outages},
 };
-use crate::{Event, Result, dialect::Connection};
+use crate::{
+    Event, Result,
+    dialect::{Connection, Sql},
+    session::{Mode, own, retry},
+};
 
 /// The pause after the first failure; it doubles up to [`LONGEST_PAUSE`], each with a jitter of half.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -37,6 +41,11 @@ impl Lifeline {
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
         self.access(Access::Write, work)
+    }
+
+    /// As [`run`](Lifeline::run), for work in a transaction, which is tried again after what passes.
+    pub(super) fn transaction<T>(&mut self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.run(|connection, now| retry(|| own(connection, now, Mode::Transaction, &mut work)))
     }
 
     /// As [`run`](Lifeline::run), for work that writes nothing.

@@ -40,7 +40,7 @@ pub(super) fn run(shared: &Arc<Shared>) {
         let _ = liveness.beat();
         std::thread::sleep(beat);
     }
-    let _ = liveness.in_transaction(|sql| workers::remove(sql, &shared.id));
+    let _ = liveness.lifeline.transaction(|sql| workers::remove(sql, &shared.id));
 }
 
 struct Liveness {
@@ -111,7 +111,7 @@ impl Liveness {
             concurrency: Some(shared.settings.concurrency),
             lease: shared.settings.lease,
         };
-        self.in_transaction(|sql| workers::register(sql, &registration))?;
+        self.lifeline.transaction(|sql| workers::register(sql, &registration))?;
         if std::mem::replace(&mut self.registered, true) {
             shared.client.events().tell(|| Event::TakenForDead { worker: shared.id.to_string() });
         }
@@ -146,7 +146,7 @@ impl Liveness {
     }
 
     fn bury(&mut self, worker: &str, beats: Option<i64>) -> Result<()> {
-        let Some(rescued) = self.in_transaction(|sql| workers::bury(sql, worker, beats))? else { return Ok(()) };
+        let Some(rescued) = self.lifeline.transaction(|sql| workers::bury(sql, worker, beats))? else { return Ok(()) };
         let events = self.shared.client.events();
         events.tell(|| Event::WorkerDied { worker: worker.to_owned(), rescued: rescued.len() });
         let told = |job: &Job| events.tell_job(News::Rescued, job, &Timing::default(), || JobEvent::of(job));
@@ -154,9 +154,5 @@ impl Liveness {
         self.shared.budget.expect_suspects();
         self.shared.client.announce(rescued.iter().map(|job| job.queue.as_str()));
         Ok(())
-    }
-
-    fn in_transaction<T>(&mut self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
-        self.lifeline.run(|connection, now| retry(|| own(connection, now, Mode::Transaction, &mut work)))
     }
 }

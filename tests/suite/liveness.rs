@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use drip::{
-    Client, Context, Event, HandlerResult, NewJob, State, Worker, fetch_jobs, insert_many, list_workers, renew_lease,
+    Client, Context, Event, HandlerResult, NewJob, Running, State, Worker, fetch_jobs, insert_many, list_workers,
+    renew_lease,
 };
 use serde_json::{Value, json};
 
 use crate::support::{
-    Watch,
+    Gate, Watch,
     watch::PATIENCE,
     work::{done, job},
 };
@@ -79,17 +80,7 @@ on_every_database! {
 
     fn a_worker_that_lives_keeps_its_jobs_however_long_they_run(db: &Db) {
         let mut watch = Watch::new(&db.client);
-        let gate = crate::support::Gate::new();
-        let door = gate.door();
-        let busy = worker(&db.client)
-            .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
-                door.pass(1);
-                Ok(())
-            })
-            .start()
-            .unwrap();
-        let id = db.insert(job("work")).id;
-        gate.arrival();
+        let (busy, gate, id) = with_a_job_at_a_gate(db);
         // This one watches, and buries what is silent for as long.
         let watching = worker(&db.client).handle_kind("other", done).start().unwrap();
         drip::insert_job(&db.client, job("other").queue("elsewhere")).unwrap().into_job();
@@ -104,17 +95,7 @@ on_every_database! {
 
     fn handlers_that_a_stop_could_not_wait_for_keep_their_jobs_until_they_return(db: &Db) {
         let mut watch = Watch::new(&db.client);
-        let gate = crate::support::Gate::new();
-        let door = gate.door();
-        let stays = worker(&db.client)
-            .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
-                door.pass(1);
-                Ok(())
-            })
-            .start()
-            .unwrap();
-        let id = db.insert(job("work")).id;
-        gate.arrival();
+        let (stays, gate, id) = with_a_job_at_a_gate(db);
         assert_eq!(stays.stop(Duration::from_millis(50)).still_running, [id]);
         let watching = worker(&db.client).queue("elsewhere").handle_kind("other", done).start().unwrap();
         db.insert(job("other").queue("nobody's"));
@@ -238,4 +219,20 @@ fn bury(db: &crate::support::Db, gone: &str) {
     let running = buries.start().unwrap();
     watch.until(|event| matches!(event, Event::WorkerDied { worker, .. } if worker == gone));
     assert!(running.stop(PATIENCE).is_clean());
+}
+
+/// A worker whose one job, with this id, waits at a gate.
+fn with_a_job_at_a_gate(db: &crate::support::Db) -> (Running, Gate, i64) {
+    let gate = Gate::new();
+    let door = gate.door();
+    let running = worker(&db.client)
+        .handle_kind("work", move |_: &Context, _: Value| -> HandlerResult {
+            door.pass(1);
+            Ok(())
+        })
+        .start()
+        .unwrap();
+    let id = db.insert(job("work")).id;
+    gate.arrival();
+    (running, gate, id)
 }

@@ -2,13 +2,11 @@
 
 use crate::{
     Job, Result,
-    dialect::Sql,
     queue::{
         ending::Ending,
         settle::{Settlement, settle},
         workers,
     },
-    session::{Mode, own, retry},
 };
 
 use super::{
@@ -60,10 +58,7 @@ impl Claimer {
         let settlement = |one: &Claimed| Settlement { target: (&*one.job).into(), ending: Ending::GiveBack };
         let settlements: Vec<Settlement> = claimed.iter().map(settlement).collect();
         loop {
-            let answers = self.lifeline.run(|connection, now| {
-                retry(|| own(connection, now, Mode::Transaction, &mut |sql| settle(sql, &settlements)))
-            });
-            match answers {
+            match self.lifeline.transaction(|sql| settle(sql, &settlements)) {
                 Ok(answers) => return Some(answers),
                 Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
                 Err(_) => return None,
@@ -74,9 +69,7 @@ impl Claimer {
     /// A claim that was committed as the connection broke would stay with a worker that lives and knows nothing of it.
     pub(super) fn give_back_unheard(&mut self) -> Result<()> {
         let (shared, since) = (self.shared.clone(), self.latest_claim);
-        let mut give_back = |sql: &mut Sql<'_>| workers::give_back_unheard(sql, &shared.id, since);
-        let given =
-            self.lifeline.run(|connection, now| retry(|| own(connection, now, Mode::Transaction, &mut give_back)))?;
+        let given = self.lifeline.transaction(|sql| workers::give_back_unheard(sql, &shared.id, since))?;
         given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
         Ok(())
     }

@@ -83,37 +83,27 @@ impl Db {
     /// The database refuses updates of jobs to which this condition on `OLD` and `NEW` applies, as a trigger of the
     /// application's might; until [`allow`](Db::allow).
     pub fn refuse(&self, condition: &str) {
-        self.execute(&match self.dialect {
-            Dialect::Postgres => format!(
-                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
-                 CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW WHEN ({condition})
-                 EXECUTE PROCEDURE refuse()"
-            ),
-            Dialect::Mariadb => format!(
-                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW
-                 IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not so'; END IF"
-            ),
-            _ => format!(
-                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job WHEN {condition}
-                 BEGIN SELECT RAISE(ABORT, 'not so'); END"
-            ),
-        });
+        self.refuse_any("UPDATE", "refuse", condition);
     }
 
     /// The database refuses new jobs to which this condition on `NEW` applies.
     pub fn refuse_inserts(&self, condition: &str) {
+        self.refuse_any("INSERT", "refuse_insert", condition);
+    }
+
+    fn refuse_any(&self, what: &str, name: &str, condition: &str) {
         self.execute(&match self.dialect {
             Dialect::Postgres => format!(
-                "CREATE FUNCTION refuse_insert() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
-                 CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job FOR EACH ROW WHEN ({condition})
-                 EXECUTE PROCEDURE refuse_insert()"
+                "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not so'; END$$;
+                 CREATE TRIGGER {name} BEFORE {what} ON drip_job FOR EACH ROW WHEN ({condition})
+                 EXECUTE PROCEDURE {name}()"
             ),
             Dialect::Mariadb => format!(
-                "CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job FOR EACH ROW
+                "CREATE TRIGGER {name} BEFORE {what} ON drip_job FOR EACH ROW
                  IF {condition} THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not so'; END IF"
             ),
             _ => format!(
-                "CREATE TRIGGER refuse_insert BEFORE INSERT ON drip_job WHEN {condition}
+                "CREATE TRIGGER {name} BEFORE {what} ON drip_job WHEN {condition}
                  BEGIN SELECT RAISE(ABORT, 'not so'); END"
             ),
         });
