@@ -40,7 +40,7 @@ macro_rules! step {
 }
 
 /// All steps, in order.
-const STEPS: &[Step] = &[step!(1, "001_jobs"), step!(2, "002_workers")];
+const STEPS: &[Step] = &[step!(1, "001_jobs"), step!(2, "002_workers"), step!(3, "003_timetable")];
 
 /// What surrounds the steps of one dialect.
 struct Frame {

@@ -55,6 +55,20 @@ CREATE TABLE `drip_queue` (
   CONSTRAINT `drip_queue_name` CHECK (octet_length(`name`) between 1 and 127)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
+CREATE TABLE `drip_timetable` (
+  `task` varchar(127) NOT NULL,
+  `next_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  `runner` varchar(255) DEFAULT NULL,
+  `lease_until` datetime(6) DEFAULT NULL,
+  `runs` bigint(20) NOT NULL DEFAULT 0,
+  `started_at` datetime(6) DEFAULT NULL,
+  `finished_at` datetime(6) DEFAULT NULL,
+  `changed` bigint(20) DEFAULT NULL,
+  `error` text DEFAULT NULL,
+  PRIMARY KEY (`task`),
+  CONSTRAINT `drip_timetable_task` CHECK (octet_length(`task`) between 1 and 127)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
 CREATE TABLE `drip_worker` (
   `id` varchar(255) NOT NULL,
   `label` varchar(127) NOT NULL,

@@ -72,6 +72,20 @@ CREATE TABLE drip_queue (
     CONSTRAINT drip_queue_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE drip_timetable (
+    task text COLLATE "C" NOT NULL,
+    next_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    runner text,
+    lease_until timestamp with time zone,
+    runs bigint NOT NULL DEFAULT 0,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    changed bigint,
+    error text,
+    CONSTRAINT drip_timetable_pkey PRIMARY KEY (task),
+    CONSTRAINT drip_timetable_task CHECK (((octet_length(task) >= 1) AND (octet_length(task) <= 127)))
+);
+
 CREATE TABLE drip_worker (
     id text COLLATE "C" NOT NULL,
     label text NOT NULL,

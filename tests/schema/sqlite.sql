@@ -72,6 +72,19 @@ CREATE TABLE drip_queue (
     CHECK (json_valid(metadata))
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE drip_timetable (
+    task        TEXT PRIMARY KEY NOT NULL,
+    next_at     TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')),
+    runner      TEXT,                                       -- who does it at the moment
+    lease_until TEXT,                                       -- until when that one is believed to be at it
+    runs        INTEGER NOT NULL DEFAULT 0,                 -- the fence: one more at every run
+    started_at  TEXT,
+    finished_at TEXT,
+    changed     INTEGER,                                    -- how many rows the latest run that ended has changed
+    error       TEXT,                                       -- why it failed, if it did
+    CHECK (length(CAST(task AS BLOB)) BETWEEN 1 AND 127)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE drip_worker (
     id           TEXT PRIMARY KEY NOT NULL,
     label        TEXT NOT NULL,
