@@ -157,6 +157,7 @@ mod hooks;
 mod job;
 mod job_update;
 mod json;
+mod machine;
 mod metrics;
 mod migrate;
 mod name;
@@ -202,8 +203,9 @@ pub use queue::{
     resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue, why_job,
 };
 
-// Workers, and what is seen of them.
+// Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
+pub use machine::Background;
 pub use metrics::Metrics;
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
