@@ -41,6 +41,7 @@ mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
 mod schema; // what the migrations lead to is what is on file
+mod search_timeout; // a search that takes too long is given up
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
 mod sql; // the SQL on file agrees with itself and with the code

@@ -43,6 +43,8 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "label" | "host" | "library" => ("text", Text("k1")),
         "claim_seq" | "beats" => ("bigint", Int(0)),
         "pid" | "concurrency" | "lease_ms" => ("bigint", Int(1000)),
+        "limit_ms" if dialect == Dialect::Postgres => ("text", Text("60000")),
+        "limit_ms" => ("", Int(60_000)),
         "suspects" => ("bigint", Null),
         "claimed" => ("boolean", Bool(true)),
         "delay_us" | "ttl_us" | "timeout_ms" | "unique_states" => ("bigint", Null),
