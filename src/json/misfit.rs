@@ -78,7 +78,7 @@ mod tests {
             ),
             (said::<[u8; 3]>("[4711]"), "invalid value, expected u8 at line 1 column 5"),
             (said::<[u8; 3]>("[1]"), "invalid length, expected an array of length 3 at line 1 column 3"),
-            (said::<BTreeMap<String, u8>>("[secret"), "it is not JSON at line 1 column 2"),
+            (said::<BTreeMap<String, u8>>("{secret"), "it is not JSON at line 1 column 2"),
             (said::<Fussy>("\"secret\""), "the type refuses it at line 1 column 8"),
         ] {
             assert_eq!(said, expected);
