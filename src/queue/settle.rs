@@ -102,6 +102,7 @@ pub(super) fn wake_for<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>)
 pub(super) fn wake_queues(client: &Client, queues: &BTreeSet<String>) {
     client.wake().wake_all();
     if !queues.is_empty() {
+        client.wake().wake_for_reopened();
         client.announce(queues.iter().map(String::as_str));
     }
 }
