@@ -255,3 +255,6 @@ impl Carried {
 fn index(job: &Job) -> Option<usize> {
     usize::from(job.priority).checked_sub(1).filter(|&priority| priority < PRIORITIES)
 }
+
+#[cfg(test)]
+mod tests;
