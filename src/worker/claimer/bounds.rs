@@ -115,14 +115,18 @@ impl Bounds {
     fn see(&mut self, one: &Wanted, sight: &Sight, long: bool, now: Instant) {
         let paused = sight.paused.iter().any(|name| *name == one.queue || name == ALL_QUEUES);
         let from_head = one.beyond.is_none();
-        if !paused && from_head && !long {
+        if from_head && !long {
             self.carried.remove(&one.queue);
-        } else if !paused && from_head {
+        } else if from_head {
             let carried = self.carried.entry(one.queue.clone()).or_insert_with(|| Carried::new(now));
             carried.walked(sight.took, now);
         }
         if let Some(carried) = self.carried.get_mut(&one.queue) {
             carried.see(sight, paused, now);
+            if !from_head {
+                // A walk says nothing about how long the next look takes.
+                carried.look_due = now + LOOK_INTERVAL.max(sight.took * LOOK_SHARE);
+            }
         }
     }
 
@@ -210,7 +214,7 @@ impl Carried {
     }
 
     fn see(&mut self, sight: &Sight, paused: bool, now: Instant) {
-        self.look_due = now + LOOK_INTERVAL.max(sight.took * LOOK_SHARE);
+        self.look_due = now + LOOK_INTERVAL;
         if sight.at < self.seen {
             // The clock has been set back: what is due now is below what was passed.
             (self.passed, self.walk_due) = ([Position::first(); PRIORITIES], now);
@@ -218,10 +222,7 @@ impl Carried {
         if std::mem::replace(&mut self.paused, paused) && !paused {
             self.walk_due = now;
         }
-        if paused {
-            // In a pause nothing is seen.
-            self.walk_due = self.walk_due.max(self.look_due);
-        }
+        // In a pause nothing is seen of the queue.
         self.seen = if paused { self.seen.min(sight.at) } else { sight.at };
     }
 

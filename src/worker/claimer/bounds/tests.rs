@@ -1,4 +1,4 @@
-//! Bounds against a queue that is made up, in which a step along the index takes a microsecond.
+//! Bounds against a queue that is made up, in which a step along the index takes a while.
 
 use jiff::ToSpan;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{State, queue::stretch::stretches};
 
-const STEP: Duration = Duration::from_micros(1);
+const STEP: Duration = Duration::from_micros(50);
 
 /// So many jobs of a kind that nobody handles make a claim slow.
 const MANY: usize = 20_000;
@@ -224,12 +224,12 @@ fn when_they_are_gone_so_is_the_bound() {
 fn walks_take_a_twentieth_of_the_time() {
     let mut stage = Stage::slow();
     let (since, mut walking) = (stage.elapsed, Duration::ZERO);
-    while stage.elapsed - since < Duration::from_secs(100) {
+    while stage.elapsed - since < Duration::from_secs(1000) {
         stage.claim(1);
         walking += STEP * stage.walked as u32;
-        stage.elapsed += Duration::from_millis(5);
+        stage.elapsed += Duration::from_millis(50);
     }
-    assert!(walking > Duration::from_secs(4) && walking < Duration::from_millis(5100), "{walking:?}");
+    assert!(walking > Duration::from_secs(40) && walking < Duration::from_secs(51), "{walking:?}");
 }
 
 #[test]
@@ -242,6 +242,19 @@ fn a_late_commit_is_seen_within_a_second() {
     let id = stage.add(1, late, true);
     assert!(stage.claim(10).is_empty());
     assert!(stage.until(vec![id]) <= LOOK_INTERVAL + Duration::from_millis(20));
+}
+
+#[test]
+fn looks_are_not_put_off_by_claims_that_take_up_all_the_time() {
+    let mut stage = Stage::slow();
+    stage.on_the_way = Duration::from_millis(15);
+    let new = stage.add_now(1);
+    assert_eq!(stage.claim(10), [new]);
+    let (due, since) = (stage.due(Duration::from_secs(4)), stage.elapsed);
+    let id = stage.add(1, due, true);
+    while stage.claim(10) != [id] {
+        assert!(stage.elapsed - since < LOOK_INTERVAL * 2);
+    }
 }
 
 #[test]
@@ -296,7 +309,7 @@ fn what_was_promoted_is_next_however_long_it_was_due() {
 #[test]
 fn what_may_be_anywhere_is_looked_for_soon_but_not_all_the_time() {
     let mut stage = Stage::slow();
-    stage.elapsed += Duration::from_millis(500);
+    stage.elapsed += STEP * MANY as u32 * REASONED_SHARE;
     let due = stage.due(Duration::from_secs(601));
     let id = stage.add(1, due, true);
     stage.bounds.reopen_any(stage.now());
@@ -311,7 +324,7 @@ fn a_pause_is_no_sight_of_the_end() {
     let mut stage = Stage::slow();
     stage.paused = true;
     let mut ids = Vec::new();
-    for n in 0..100 {
+    for n in 0..15 {
         ids.push(stage.add_now(1 + n % 4));
         assert!(stage.claim(10).is_empty());
         stage.elapsed += Duration::from_secs(1);
@@ -327,8 +340,8 @@ fn a_clock_that_is_set_back_is_noticed() {
     assert_eq!(stage.claim(10), [new]);
     stage.set_back = Duration::from_secs(500);
     let ids: Vec<i64> = (1..=4).map(|priority| stage.add_now(priority)).collect();
-    assert!(stage.until(ids) < LOOK_INTERVAL * 2);
-    stage.elapsed += Duration::from_secs(1);
+    assert!(stage.until(ids) < LOOK_INTERVAL * 3);
+    stage.claim(10);
     let id = stage.add_now(1);
     assert_eq!(stage.claim(10), [id]);
 }
