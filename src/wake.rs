@@ -26,8 +26,7 @@ impl Wake {
         listeners.retain(|listener| !matches!(listener.try_send(()), Err(error) if error.is_disconnected()));
     }
 
-    /// As [`wake_all`](Wake::wake_all), where a job may be claimable that claims have passed by, and not at the end of its
-    /// queue.
+    /// As [`wake_all`](Wake::wake_all), where a job may have become claimable that is not the last of its queue.
     pub(crate) fn wake_for_reopened(&self) {
         self.0.reopened.fetch_add(1, Ordering::AcqRel);
         self.wake_all();
