@@ -120,7 +120,12 @@ pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<It
 
 /// Tells subscribers of jobs that have been committed, and wakes the workers.
 fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
-    let jobs = jobs.inspect(|(job, _)| tell_inserted(client, job));
+    let jobs = jobs.inspect(|(job, _)| {
+        tell_inserted(client, job);
+        if job.scheduled_at < job.created_at {
+            client.wake().wake_for_reopened();
+        }
+    });
     let notified = |(job, checked): &(&Job, &Checked)| checked.job.notify && job.state == State::Available;
     let queues: Vec<&str> = jobs.filter(notified).map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.

@@ -37,7 +37,20 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
         "queues" | "notified" => ("json", Text(r#"["q1", "q2"]"#)),
-        "wanted" => ("json", Text(r#"[{"queue": "q1", "limit": 10}, {"queue": "q2", "limit": 10}]"#)),
+        "wanted" => (
+            "json",
+            Text(
+                r#"[{"queue": "q1", "limit": 10, "stretches": [{"from_priority": 0, "from_at": "0001-01-01T00:00:00Z",
+            "from_id": 0, "to_priority": 4}]}, {"queue": "q2", "limit": 10, "stretches": [{"from_priority": 1, "from_at":
+            "2019-01-01T00:00:00Z", "from_id": 3, "to_priority": 1}, {"from_priority": 2, "from_at":
+            "2019-01-01T00:00:00Z", "from_id": 3, "to_priority": 2}]}]"#,
+            ),
+        ),
+        "from_priority" => ("bigint", Int(0)),
+        "from_at" if dialect == Dialect::Sqlite => ("", Text("0001-01-01T00:00:00.000000Z")),
+        "from_at" => ("timestamptz", Text("0001-01-01 00:00:00")),
+        "from_id" => ("bigint", Int(0)),
+        "to_priority" => ("bigint", Int(4)),
         "id" | "priority" | "limit" | "max_attempts" => ("bigint", Int(4)),
         "version" => ("bigint", Int(999)),
         "label" | "host" | "library" => ("text", Text("k1")),
