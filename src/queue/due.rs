@@ -13,36 +13,38 @@ use crate::{
 
 static PROMOTE_JOBS: Statement = statement!("promote_jobs");
 static DUE_JOBS: Statement = statement!("due_jobs" of mariadb);
-static NEXT_DUE: Statement = statement!("next_due");
+static GLANCE: Statement = statement!("glance");
 
 /// How many jobs one statement promotes.
 pub(crate) const BATCH: usize = 1000;
 
-/// What there is to wait for.
+/// What there is to do, and to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NextDue {
+pub(crate) struct Glance {
     /// The time by the clock that decides.
     now: Timestamp,
     /// When the earliest job that has not been promoted is, or was, due.
     pub(crate) earliest: Option<Timestamp>,
     /// How long until the next one is.
     pub(crate) within: Option<Duration>,
+    /// Whether a job is available, for whomever.
+    pub(crate) available: bool,
 }
 
-impl NextDue {
+impl Glance {
     /// A job is due now and has not been promoted.
     pub(crate) fn is_overdue(&self) -> bool {
         self.earliest.is_some_and(|earliest| earliest <= self.now)
     }
 }
 
-/// What is due, by the clock that decides.
-pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
-    let row = sql.row(&NEXT_DUE, &[sql.now_param()])?;
+/// What is due, by the clock that decides, and whether a job is available in these queues, a JSON array; `None`: in any.
+pub(crate) fn glance(sql: &mut Sql<'_>, queues: Option<&str>) -> Result<Glance> {
+    let row = sql.row(&GLANCE, &[("queues", Value::Json(queues)), sql.now_param()])?;
     let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
     let (now, earliest, next) = (row.time()?, row.time_or_null()?, row.time_or_null()?);
     let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
-    Ok(NextDue { now, earliest, within })
+    Ok(Glance { now, earliest, within, available: row.int()? != 0 })
 }
 
 /// Makes jobs available whose time has come; answers how many. Any [`Worker`](crate::Worker) does so by itself.

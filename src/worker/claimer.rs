@@ -25,7 +25,7 @@ use crate::{
     machine::lifeline::Lifeline,
     queue::{
         claim::{Wanted, ready_queues, unknown_kinds},
-        due::{self, next_due, promote_on},
+        due::{self, Glance, glance, promote_on},
     },
     session::{Mode, own, retry},
 };
@@ -131,8 +131,7 @@ impl Claimer {
             self.unheard = false;
         }
         if Instant::now() >= self.look_for_due {
-            self.promote()?;
-            self.look_around = true;
+            self.look_around |= self.promote()?;
         }
         if self.signals.has_rung() {
             self.look_around = true;
@@ -208,7 +207,8 @@ impl Claimer {
             self.look_for_suspects = Instant::now();
             self.suspect_bounds.reopen_any(Instant::now());
         }
-        if Instant::now() < self.look_for_suspects {
+        // Nor are there any where nothing is available.
+        if Instant::now() < self.look_for_suspects || !self.is_hungry() {
             return Ok(());
         }
         self.look_for_suspects = Instant::now() + self.shared.settings.poll_interval;
@@ -297,22 +297,26 @@ impl Claimer {
         shared.client.events().tell(|| Event::Idle { worker: shared.id.to_string() });
         let until = self.bounds.next_look().map_or(self.look_for_due, |look| look.min(self.look_for_due));
         let due = until.saturating_duration_since(Instant::now());
-        self.signals.wait(&shared, &mut self.lifeline, Some(due));
-        self.feel_hungry();
-        self.woken = true;
+        if self.signals.wait(&shared, &mut self.lifeline, Some(due)) {
+            self.feel_hungry();
+            self.woken = true;
+        } else {
+            // A poll: most find nothing, and cost one statement.
+            self.look_for_due = Instant::now();
+        }
         Ok(())
     }
 
-    /// Makes due jobs available, and notes when the next ones will be.
-    fn promote(&mut self) -> Result<()> {
-        let mut next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
+    /// Makes due jobs available, and notes when the next ones will be; answers whether any are available.
+    fn promote(&mut self) -> Result<bool> {
+        let mut next = self.glance()?;
         while next.is_overdue() {
             let promoted = self.lifeline.run(|connection, now| retry(|| promote_on(connection, now)))?;
             if promoted > 0 {
                 self.feel_hungry();
                 self.reopen_from(next.earliest);
             }
-            next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
+            next = self.glance()?;
             if promoted < due::BATCH {
                 break;
             }
@@ -321,7 +325,18 @@ impl Claimer {
         // Under a test's clock a due time says nothing about how long to wait.
         let within = if self.shared.client.now().is_some() { None } else { next.within };
         self.look_for_due = Instant::now() + within.map_or(poll_interval, |within| within.min(poll_interval));
-        Ok(())
+        Ok(next.available || self.bounds.next_look().is_some_and(|look| look <= Instant::now()))
+    }
+
+    fn glance(&mut self) -> Result<Glance> {
+        let shared = self.shared.clone();
+        let glanced = self.lifeline.read(|connection, now| {
+            own(connection, now, Mode::Read, &mut |sql| glance(sql, shared.queues.as_deref()))
+        })?;
+        // It has asked for jobs, and was answered.
+        shared.health.claiming.store(true, Ordering::Relaxed);
+        shared.health.claimed.store(true, Ordering::Relaxed);
+        Ok(glanced)
     }
 
     /// Serves any queue in which there are jobs.

@@ -75,6 +75,8 @@ struct Shared {
     label: std::borrow::Cow<'static, str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
+    /// The queues that it serves, as one; `None`: any.
+    queues: Option<String>,
     budget: budget::Budget,
     slots: slot::Slots,
     orders: (Sender<Order>, Receiver<Order>),

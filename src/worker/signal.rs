@@ -55,14 +55,15 @@ impl Signals {
         self.pause = FIRST_POLL;
     }
 
-    /// Waits until there may be something to claim, something is due (`due` from now), or the worker stops.
-    pub(super) fn wait(&mut self, shared: &Shared, lifeline: &mut Lifeline, due: Option<Duration>) {
+    /// Waits until there may be something to claim, something is due (`due` from now), or the worker stops; answers whether
+    /// something has come before that time.
+    pub(super) fn wait(&mut self, shared: &Shared, lifeline: &mut Lifeline, due: Option<Duration>) -> bool {
         let pause = self.next_pause();
         let until = Instant::now() + due.unwrap_or(pause).min(pause);
         match self.kind {
             Signal::DataVersion => self.watch_data_version(shared, lifeline, until),
             Signal::Notifications | Signal::Polling => self.wait_for_ring(shared, until),
-        };
+        }
     }
 
     /// With a jitter of a tenth, so that workers started together do not ask together.
@@ -92,7 +93,10 @@ impl Signals {
                 // The claim that follows meets the same error, and deals with it.
                 Err(_) => return true,
             }
-            if Instant::now() >= until || self.wait_for_ring(shared, until.min(Instant::now() + DATA_VERSION_BEAT)) {
+            if Instant::now() >= until {
+                return false;
+            }
+            if self.wait_for_ring(shared, until.min(Instant::now() + DATA_VERSION_BEAT)) {
                 return true;
             }
         }

@@ -31,7 +31,7 @@ const STATEMENTS: [(&str, &[&str], bool); 26] = [
     ("due_jobs", &[DUE, UNIQUE], false),
     // It groups a batch by unique key; and where little is due, PostgreSQL sorts that.
     ("promote_jobs", &[ID, DUE, UNIQUE], true),
-    ("next_due", &[DUE], false),
+    ("glance", &[DUE, CLAIM], false),
     ("find_holder", &[UNIQUE], false),
     ("lock_jobs", &[ID], true),
     ("complete_jobs", &[ID], false),
@@ -285,7 +285,7 @@ fn mariadb_reads_few_jobs_where_there_are_many() {
         for name in [
             "pick_jobs",
             "due_jobs",
-            "next_due",
+            "glance",
             "find_holder",
             "ready_queues",
             "lock_jobs",

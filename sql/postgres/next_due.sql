@@ -1,5 +1,0 @@
--- The time, when the earliest job that is not promoted is due, and when the next one will be.
-SELECT clock.now,
-       (SELECT min(scheduled_at) FROM drip_job WHERE state IN ('scheduled', 'retryable')),
-       (SELECT min(scheduled_at) FROM drip_job WHERE state IN ('scheduled', 'retryable') AND scheduled_at > clock.now)
-FROM (SELECT COALESCE(:now, statement_timestamp()) AS now) AS clock
