@@ -163,6 +163,7 @@ mod name;
 mod new_job;
 #[cfg(feature = "postgres")]
 mod notify;
+mod periodic;
 mod queue;
 mod queue_info;
 mod retry;
@@ -187,6 +188,7 @@ pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
 pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
+pub use periodic::{Interval, Rule};
 pub use queue_info::{QueueInfo, QueueSummary};
 pub use retry::RetryPolicy;
 pub use state::State;
