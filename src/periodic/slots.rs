@@ -108,7 +108,7 @@ fn floor_millis(time: Timestamp) -> i64 {
 
 fn whole_millis(field: &'static str, span: Duration) -> Result<i64> {
     match i64::try_from(span.as_millis()) {
-        Ok(millis) if span.subsec_nanos() % 1_000_000 == 0 => Ok(millis),
+        Ok(millis) if span.subsec_nanos().is_multiple_of(1_000_000) => Ok(millis),
         _ => Err(Error::invalid(field, format!("is {span:?}; whole milliseconds"))),
     }
 }

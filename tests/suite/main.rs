@@ -17,6 +17,7 @@ mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
+mod firing; // each slot of a schedule yields one job, whoever looks and whatever the clock does
 mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
@@ -40,6 +41,7 @@ mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
+mod schedules; // jobs that come again and again are declared, read, paused, and run by hand
 mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
