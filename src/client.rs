@@ -32,6 +32,7 @@ struct Shared {
     wake: Wake,
     events: Events,
     insert_hooks: InsertHooks,
+    search_timeout: Duration,
     #[cfg(feature = "postgres")]
     notifier: crate::notify::Notifier,
 }
@@ -43,6 +44,7 @@ pub struct ClientBuilder {
     size: PoolSize,
     clock: Option<Clock>,
     insert_hooks: InsertHooks,
+    search_timeout: Duration,
 }
 
 impl Client {
@@ -96,7 +98,8 @@ impl Client {
     /// To choose the size of the pool, or what every job passes before it is inserted.
     pub fn builder() -> ClientBuilder {
         let size = PoolSize { connections: 10, timeout: Duration::from_secs(10) };
-        ClientBuilder { size, clock: None, insert_hooks: InsertHooks::default() }
+        let search_timeout = Duration::from_secs(30);
+        ClientBuilder { size, clock: None, insert_hooks: InsertHooks::default(), search_timeout }
     }
 
     /// Runs `body` in a transaction that this client opens: commits it if the closure answers `Ok`, and rolls it back
@@ -232,6 +235,10 @@ impl Client {
         &self.0.events
     }
 
+    pub(crate) fn search_timeout(&self) -> Duration {
+        self.0.search_timeout
+    }
+
     pub(crate) fn insert_hooks(&self) -> &InsertHooks {
         &self.0.insert_hooks
     }
@@ -269,6 +276,17 @@ impl ClientBuilder {
     /// How long a verb waits for a connection. Default: 10 s; at least 1 ms.
     pub fn pool_timeout(mut self, timeout: Duration) -> Self {
         self.size.timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a list, a count, or the search of a bulk verb may take through this client: a filter of tags or metadata
+    /// reads every job that its other criteria leave. After it the verb answers an error that
+    /// [`is_timed_out`](Error::is_timed_out). Default: 30 s; from 1 ms to 1 day.
+    ///
+    /// In a transaction or on a connection of the application's own nothing limits a search but what the application has
+    /// set there.
+    pub fn search_timeout(mut self, timeout: Duration) -> Self {
+        self.search_timeout = timeout.clamp(Duration::from_millis(1), Duration::from_secs(86_400));
         self
     }
 
@@ -357,6 +375,7 @@ impl ClientBuilder {
             clock: self.clock,
             events: Events::default(),
             insert_hooks: self.insert_hooks,
+            search_timeout: self.search_timeout,
         }))
     }
 }

@@ -3,9 +3,12 @@
 //! Opaque, so that a new kind of failure or a newer driver breaks nobody; predicates, because callers ask "may I try
 //! again?" and "was it my input?", not which variant it was.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
-use crate::state::{State, Verb};
+use crate::{
+    duration::format_duration,
+    state::{State, Verb},
+};
 
 /// What every function of this crate answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,6 +36,8 @@ enum Kind {
     UniqueConflict { id: Option<i64> },
     TransactionLost,
     Transient(&'static str),
+    Cancelled,
+    TooLong { limit: Duration },
     Unavailable(&'static str),
     Unsupported(String),
     Corrupt(String),
@@ -77,12 +82,23 @@ impl Error {
     /// The same call, or the whole of the caller's transaction, may succeed when tried again: a deadlock, a
     /// serialization failure, a busy database, a lost connection.
     pub fn is_transient(&self) -> bool {
-        matches!(self.0.kind, Kind::Transient(_) | Kind::Unavailable(_) | Kind::TransactionLost)
+        matches!(self.0.kind, Kind::Transient(_) | Kind::Cancelled | Kind::Unavailable(_) | Kind::TransactionLost)
     }
 
     /// The database could not be reached, or the connection to it was lost.
     pub fn is_unavailable(&self) -> bool {
         matches!(self.0.kind, Kind::Unavailable(_))
+    }
+
+    /// A list, a count, or the search of a bulk verb took longer than the client lets it
+    /// ([`search_timeout`](crate::ClientBuilder::search_timeout)).
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.0.kind, Kind::TooLong { .. })
+    }
+
+    /// Somebody has cancelled the statement, or it has taken longer than its connection lets it.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.0.kind, Kind::Cancelled)
     }
 
     /// The state that refused the verb, for an error that [`is_wrong_state`](Error::is_wrong_state).
@@ -142,6 +158,14 @@ impl Error {
         Kind::Transient(hint).into()
     }
 
+    pub(crate) fn cancelled() -> Self {
+        Kind::Cancelled.into()
+    }
+
+    pub(crate) fn too_long(limit: Duration) -> Self {
+        Kind::TooLong { limit }.into()
+    }
+
     pub(crate) fn unavailable(hint: &'static str) -> Self {
         Kind::Unavailable(hint).into()
     }
@@ -199,6 +223,12 @@ impl fmt::Display for Error {
             Kind::TransactionLost => write!(
                 f,
                 "the transaction is no longer open: the database has rolled it back; start the whole transaction again"
+            ),
+            Kind::Cancelled => f.write_str("the statement was cancelled, or has taken too long"),
+            Kind::TooLong { limit } => write!(
+                f,
+                "the search was given up after {}: narrow it by a state, a kind or a range of ids, or see search_timeout",
+                format_duration(*limit)
             ),
             Kind::Transient(hint) | Kind::Unavailable(hint) => f.write_str(hint),
             Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),

@@ -159,6 +159,7 @@ mod hooks;
 mod job;
 mod job_update;
 mod json;
+mod machine;
 mod metrics;
 mod migrate;
 mod name;
@@ -169,6 +170,7 @@ mod periodic;
 mod queue;
 mod queue_info;
 mod retry;
+mod scheduler;
 mod session;
 mod state;
 mod stopwatch;
@@ -208,9 +210,11 @@ pub use queue::{
     upsert_schedule, why_job,
 };
 
-// Workers, and what is seen of them.
+// Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
+pub use machine::Background;
 pub use metrics::Metrics;
+pub use scheduler::{Periodic, Undeclared};
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
     Worker,

@@ -4,11 +4,14 @@
 //! it. Here it is decided who commits and who tries again: in a transaction that the caller opened, nobody but the
 //! caller.
 
+mod limited;
+
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use r2d2::{ManageConnection, PooledConnection};
 
+use self::limited::own_within;
 use crate::{
     Client, Error, NewJob, Result,
     dialect::{Borrowed, Connection, Dialect, Driver, Link, Sql},
@@ -47,6 +50,8 @@ impl<S: sealed::Session> Session for S {}
 pub struct AnySession<'a> {
     place: Place<'a>,
     now: Option<Timestamp>,
+    /// How long a statement may take, on a connection of a client.
+    limit: Option<Duration>,
     /// Whose hooks jobs pass on their way, where the place itself does not say.
     hooks: Option<&'a Client>,
 }
@@ -79,11 +84,18 @@ impl<'a> AnySession<'a> {
     }
 
     fn transaction(link: impl Link + 'a, dialect: Dialect) -> Self {
-        AnySession { place: Place::Transaction(Box::new(link), dialect), now: None, hooks: None }
+        AnySession { place: Place::Transaction(Box::new(link), dialect), now: None, limit: None, hooks: None }
     }
 
     fn connection(connection: impl Connection + 'a) -> Self {
-        AnySession { place: Place::Connection(Box::new(connection)), now: None, hooks: None }
+        AnySession { place: Place::Connection(Box::new(connection)), now: None, limit: None, hooks: None }
+    }
+
+    /// For as long as the client lets a search take: what runs through it ends then. Connections and transactions of a
+    /// caller's have the limits that the caller gave them.
+    pub(crate) fn searching(self) -> Self {
+        let limit = self.client().map(Client::search_timeout);
+        AnySession { limit, ..self }
     }
 
     /// The client, if this session is one.
@@ -133,7 +145,7 @@ impl<'a> AnySession<'a> {
         };
         let mut next = Some(first);
         while let Some(this) = next {
-            let session = AnySession { now: self.now, ..sealed::Session::any(client) };
+            let session = AnySession { now: self.now, limit: self.limit, ..sealed::Session::any(client) };
             let (answer, after) = session.write(|sql| work(sql, &this))?;
             done(answer);
             next = after;
@@ -156,7 +168,13 @@ impl<'a> AnySession<'a> {
         match self.place {
             Place::Client(client) => {
                 let now = now.or(client.now());
-                retry(|| own(&mut *client.checkout()?, now, mode, &mut work))
+                retry(|| {
+                    let mut connection = client.checkout()?;
+                    match self.limit {
+                        Some(limit) => own_within(&mut *connection, now, mode, limit, &mut work),
+                        None => own(&mut *connection, now, mode, &mut work),
+                    }
+                })
             }
             Place::Connection(mut connection) => match connection.in_transaction()? {
                 true => {
@@ -254,7 +272,7 @@ impl sealed::Session for &Client {
     where
         Self: 'a,
     {
-        AnySession { place: Place::Client(self), now: None, hooks: Some(self) }
+        AnySession { place: Place::Client(self), now: None, limit: None, hooks: Some(self) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The seams between the thought and the drivers: [`Link`], what an adapter implements; [`Connection`], a link that can
 //! open transactions; and [`Sql`], what everything in `queue/` is given.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Assembled, Cell, Dialect, OpenTransaction, Params, Row, Statement, Value, statement::Text};
@@ -37,6 +39,9 @@ pub trait Connection: Send {
     fn transact(&mut self, work: &mut TransactionWork<'_>) -> Result<()>;
     /// Runs one statement that commits by itself.
     fn once(&mut self, work: &mut dyn FnMut(&mut dyn Link) -> Result<()>) -> Result<()>;
+    /// From here on no statement may take longer; `None`: as long as before. Outside of any transaction, and where it is
+    /// not a setting of that.
+    fn limit_time(&mut self, limit: Option<Duration>) -> Result<()>;
     /// Whether somebody has opened a transaction on it.
     fn in_transaction(&mut self) -> Result<bool>;
     /// It has failed: whoever owns it should not use it again.

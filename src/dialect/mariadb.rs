@@ -4,6 +4,8 @@
 //! driver's transaction does not know. So everything that writes into a caller's transaction asks first, or carries the
 //! question in the statement (`@@in_transaction`).
 
+use std::time::Duration;
+
 use jiff::{Timestamp, civil, tz::TimeZone};
 use mysql::{
     Conn, IsolationLevel, Opts, OptsBuilder, TxOpts, consts::CapabilityFlags, consts::ColumnType, prelude::Queryable,
@@ -18,6 +20,8 @@ use super::{
 };
 use crate::{Error, Result};
 
+static LIMIT_TIME: Statement = statement!("limit_time" of mariadb);
+static RESTORE_TIME: Statement = statement!("restore_time" of mariadb);
 static IN_TRANSACTION: Statement = statement!("in_transaction" of mariadb);
 
 /// How a connection of our own is opened.
@@ -165,6 +169,16 @@ impl sealed::Driver for Conn {
         MariadbLink(self).in_transaction()
     }
 
+    fn limit_time(&mut self, limit: Option<Duration>) -> Result<()> {
+        let limit = limit.map(|limit| Value::Int(Some(limit.as_millis() as i64)));
+        let mut link = MariadbLink(self);
+        match &limit {
+            Some(limit) => link.change(LIMIT_TIME.text(Dialect::Mariadb), &[limit]),
+            None => link.change(RESTORE_TIME.text(Dialect::Mariadb), &[]),
+        }
+        .map(drop)
+    }
+
     fn is_alive(&mut self) -> bool {
         self.ping().is_ok()
     }
@@ -204,7 +218,7 @@ fn classify_code(code: u16, message: &str) -> Option<Error> {
         )),
         // A deadlock over the lock in front of a table's ids is told as 1467, "failed to read auto-increment value".
         1467 => Some(Error::transient("deadlock over the ids: roll back and run the whole transaction again")),
-        1317 | 1969 => Some(Error::transient("the statement was cancelled, or has taken too long")),
+        1317 | 1969 => Some(Error::cancelled()),
         1021 => Some(Error::unavailable("MariaDB's disk is full")),
         1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
         // How an insert proves that its transaction is open: see insert_job.sql.

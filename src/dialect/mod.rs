@@ -84,6 +84,11 @@ impl Dialect {
         matches!(self, Dialect::Sqlite)
     }
 
+    /// Whether the time of statements is limited by a setting of their transaction, rather than of the connection.
+    pub(crate) const fn limits_transactions(self) -> bool {
+        matches!(self, Dialect::Postgres)
+    }
+
     /// The name as it is written in URLs and folders.
     pub const fn name(self) -> &'static str {
         match self {

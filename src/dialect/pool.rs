@@ -32,6 +32,9 @@ pub(crate) mod sealed {
         fn link<'a>(&'a mut self, memory: &'a mut Self::Memory) -> Box<dyn Link + 'a>;
         fn transact(&mut self, memory: &mut Self::Memory, work: &mut TransactionWork<'_>) -> Result<()>;
         fn in_transaction(&mut self) -> Result<bool>;
+        fn limit_time(&mut self, _limit: Option<Duration>) -> Result<()> {
+            Ok(())
+        }
         /// Whether it answers: one round trip.
         fn is_alive(&mut self) -> bool;
         /// Settings for any connection of our own.
@@ -88,6 +91,10 @@ impl<P: Parts> Connection for P {
 
     fn in_transaction(&mut self) -> Result<bool> {
         sealed::Driver::in_transaction(self.parts().0)
+    }
+
+    fn limit_time(&mut self, limit: Option<Duration>) -> Result<()> {
+        sealed::Driver::limit_time(self.parts().0, limit)
     }
 
     fn give_up(&mut self) {

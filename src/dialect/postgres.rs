@@ -303,7 +303,7 @@ fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
         SqlState::LOCK_NOT_AVAILABLE => Some(Error::transient("another transaction holds the lock")),
         SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),
         SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::unavailable("the database is read-only; is it a replica?")),
-        SqlState::QUERY_CANCELED => Some(Error::transient("the statement was cancelled, or has taken too long")),
+        SqlState::QUERY_CANCELED => Some(Error::cancelled()),
         SqlState::TOO_MANY_CONNECTIONS | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             Some(Error::unavailable("PostgreSQL ended the connection"))
         }

@@ -6,7 +6,11 @@
 
 mod ticket;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi,
@@ -28,6 +32,9 @@ const OLDEST: i32 = 3_038_000;
 
 /// How long a writer waits for the writers of other processes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many steps of its virtual machine SQLite takes between two looks at the time: some tenths of a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 
 /// More than the statements of this crate, so that none is prepared twice.
 const CACHED_STATEMENTS: usize = 64;
@@ -158,6 +165,15 @@ impl sealed::Driver for Connection {
         Ok(!self.is_autocommit())
     }
 
+    fn limit_time(&mut self, limit: Option<Duration>) -> Result<()> {
+        let limited = limit.map(|limit| {
+            // Each statement has its own time on a server; here they share it.
+            let end = Instant::now() + limit;
+            move || Instant::now() >= end
+        });
+        self.progress_handler(STEPS_BETWEEN_LOOKS, limited).map_err(classify)
+    }
+
     /// There is no server that could hang up.
     fn is_alive(&mut self) -> bool {
         true
@@ -196,6 +212,7 @@ fn classify_code(failure: ffi::Error, message: Option<&str>) -> Option<Error> {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some(Error::transient(
             "another connection holds the database's write lock (if that is your own open transaction, pass it instead of the client)",
         )),
+        ErrorCode::OperationInterrupted => Some(Error::cancelled()),
         ErrorCode::CannotOpen => Some(Error::unavailable("the database file cannot be opened")),
         ErrorCode::ReadOnly => Some(Error::unavailable("the database file is read-only")),
         ErrorCode::DiskFull => Some(Error::unavailable("the disk is full, or the database may not grow further")),

@@ -33,8 +33,8 @@ pub struct Changed {
 /// Given a client, each thousand jobs are a transaction of their own: an error leaves those before it changed.
 ///
 /// # Errors
-/// [`is_invalid_input`](Error::is_invalid_input) for a filter without any criterion; else when the database cannot be
-/// asked.
+/// [`is_invalid_input`](Error::is_invalid_input) for a filter without any criterion;
+/// [`is_timed_out`](Error::is_timed_out), after those that were found before; else when the database cannot be asked.
 pub fn retry_jobs(on: impl Session, filter: &JobFilter) -> Result<Changed> {
     end_all(on, filter, &Ending::Retry { completed_too: false })
 }
@@ -81,13 +81,13 @@ pub fn delete_jobs(on: impl Session, filter: &JobFilter) -> Result<usize> {
         let ids = ids(sql, &DELETE_JOBS, filter)?;
         Ok((ids.len(), after(filter, &ids)))
     };
-    on.any().repeat(filter.clone(), batch, |count| deleted += count)?;
+    on.any().searching().repeat(filter.clone(), batch, |count| deleted += count)?;
     Ok(deleted)
 }
 
 fn end_all(on: impl Session, filter: &JobFilter, ending: &Ending) -> Result<Changed> {
     check(filter)?;
-    let session = on.any();
+    let session = on.any().searching();
     let client = session.client();
     let batch = |sql: &mut Sql<'_>, filter: &JobFilter| {
         let ids = ids(sql, &LIST_IDS, filter)?;

@@ -94,11 +94,10 @@ impl JobCounts {
 /// ```
 ///
 /// # Errors
-/// [`is_invalid_input`](crate::Error::is_invalid_input) for a criterion that cannot be meant; else when the database
-/// cannot be asked.
+/// As [`list_jobs`](crate::list_jobs).
 pub fn count_jobs(on: impl Session, filter: &JobFilter) -> Result<JobCounts> {
     filter.check()?;
-    on.any().read(|sql| {
+    on.any().searching().read(|sql| {
         let asked = filter.states.as_deref();
         let states: Vec<State> =
             ORDER.into_iter().filter(|state| asked.is_none_or(|asked| asked.contains(state))).collect();

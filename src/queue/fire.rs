@@ -4,7 +4,10 @@
 //! resumption. So neither a second scheduler, nor a restart, nor a job that retention has removed, nor a clock that is put
 //! back brings a slot twice; and whoever comes too late finds in it what was missed.
 
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,6 +26,7 @@ use crate::{
 
 static DUE_SCHEDULE: Statement = statement!("due_schedule");
 static MOVE_SCHEDULE: Statement = statement!("move_schedule");
+static NEXT_SLOT: Statement = statement!("next_slot");
 
 /// The most schedules of one call, so that it comes to an end however often they are due.
 const MOST: usize = 10_000;
@@ -70,7 +74,7 @@ impl Place {
 /// each slot yields at most one job, for that is inserted in the same transaction that moves its schedule past the slot.
 /// Through a client each schedule has a transaction of its own. A schedule that somebody else is at is passed over.
 ///
-/// Insert hooks of the client are run in that transaction.
+/// Insert hooks of the client are run in that transaction; a panic of theirs is an error of the schedule.
 ///
 /// # Errors
 /// When the database cannot be asked; what was done before is done. One schedule that can yield nothing is no error, but
@@ -85,6 +89,7 @@ pub fn fire_schedules(on: impl Session) -> Result<Vec<Fired>> {
         |fired| {
             if let (Some(client), Some(fired)) = (client, &fired) {
                 fired.tell(client);
+                fired.tell_failure(client);
             }
             all.extend(fired);
         },
@@ -112,13 +117,21 @@ pub(crate) fn fire_next(
     Ok(Some((fired, Some(next).filter(|next| next.left > 0))))
 }
 
+/// What there is to do: whether a schedule is due, and how long after now the next slot comes that has not come yet.
+pub(crate) fn outlook(sql: &mut Sql<'_>) -> Result<(bool, Option<Duration>)> {
+    let row = sql.row(&NEXT_SLOT, &[sql.now_param()])?;
+    let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
+    let (is_due, next_at, now) = (row.bool()?, row.time_or_null()?, row.time()?);
+    Ok((is_due, next_at.map(|next_at| Duration::try_from(next_at.duration_since(now)).unwrap_or_default())))
+}
+
 /// Inserts the jobs of the slots that have come and moves the schedule past them: both or neither.
 fn fire(sql: &mut Sql<'_>, hooks: Option<&Client>, info: &ScheduleInfo, now: Timestamp) -> Result<Fired> {
     let plan = Plan::of(info, now)?;
     let template = info.job()?;
     let job_of = |slot: &Timestamp| {
         let job = marked(template.clone(), &info.name, Some(*slot));
-        checked(hooks, job.scheduled_at(after(*slot, some_of(info.jitter))))
+        guarded(|| checked(hooks, job.scheduled_at(after(*slot, some_of(info.jitter)))))
     };
     let jobs = plan.slots.iter().map(job_of).collect::<Result<Vec<_>>>()?;
     // What this database refuses of one schedule is undone, and hinders no other.
@@ -140,6 +153,15 @@ fn fire(sql: &mut Sql<'_>, hooks: Option<&Client>, info: &ScheduleInfo, now: Tim
         missed: plan.missed,
         error: None,
         checked: jobs,
+    })
+}
+
+/// Runs insert hooks: one that panics must not end the thread that looks after all schedules.
+fn guarded<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|payload| {
+        // To drop what it carries might panic again.
+        std::mem::forget(payload);
+        Err(Error::other("an insert hook has panicked"))
     })
 }
 
@@ -191,7 +213,12 @@ impl Fired {
             let (job, is_duplicate) = (inserted.job().id, inserted.is_duplicate());
             client.events().tell(|| Event::SlotFired { schedule: schedule(), slot: *slot, job, is_duplicate });
         }
+    }
+
+    /// Tells subscribers why it can yield nothing, if it cannot.
+    pub(crate) fn tell_failure(&self, client: &Client) {
         if let Some(error) = &self.error {
+            let schedule = || self.schedule.clone();
             client.events().tell(|| Event::ScheduleFailed { schedule: schedule(), error: error.to_string() });
         }
     }

@@ -165,12 +165,13 @@ pub struct Listed {
 /// ```
 ///
 /// # Errors
-/// [`is_invalid_input`](Error::is_invalid_input) for a criterion that cannot be meant; else when the database cannot be
-/// asked.
+/// [`is_invalid_input`](Error::is_invalid_input) for a criterion that cannot be meant;
+/// [`is_timed_out`](Error::is_timed_out) after the client's
+/// [`search_timeout`](crate::ClientBuilder::search_timeout); else when the database cannot be asked.
 pub fn list_jobs(on: impl Session, filter: &JobFilter, page: Page) -> Result<Listed> {
     filter.check()?;
     let narrowed = page.narrowed(filter);
-    let mut jobs = on.any().read(|sql| read(sql, &narrowed, page.reads_down(), page.limit + 1))?;
+    let mut jobs = on.any().searching().read(|sql| read(sql, &narrowed, page.reads_down(), page.limit + 1))?;
     let more = jobs.len() > page.limit;
     jobs.truncate(page.limit);
     if page.reads_down() != page.newest_first {

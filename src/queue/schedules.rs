@@ -11,7 +11,7 @@ use super::{
     read::current_time,
 };
 use crate::{
-    Error, Result, Schedule, ScheduleInfo, Session,
+    Error, Result, Schedule, ScheduleInfo, Session, Undeclared,
     dialect::{Sql, Statement, Value, statement},
     name,
     periodic::{Declared, Slots, marked},
@@ -25,6 +25,8 @@ static LIST_SCHEDULES: Statement = statement!("list_schedules");
 static PAUSE_SCHEDULE: Statement = statement!("pause_schedule");
 static RESUME_SCHEDULE: Statement = statement!("resume_schedule");
 static DELETE_SCHEDULE: Statement = statement!("delete_schedule");
+static RETIRE_SCHEDULES: Statement = statement!("retire_schedules");
+static REMOVE_SCHEDULES: Statement = statement!("remove_schedules");
 
 /// Declares a schedule: it is there from now on, and as this says. May be called at every start, by many processes at once.
 ///
@@ -124,6 +126,7 @@ pub fn run_schedule_now(on: impl Session, name: &str) -> Result<Inserted> {
     let session = on.any();
     let (client, hooks) = (session.client(), session.hooks());
     let (inserted, checked) = session.write(|sql| {
+        sql.prove_open()?;
         let job = marked(found(sql, name)?.job()?, name, None);
         let checked = checked(hooks, job)?;
         Ok((insert_one(sql, &checked)?, checked))
@@ -178,6 +181,30 @@ pub(crate) fn upsert(sql: &mut Sql<'_>, declared: &Declared, owner: Option<&str>
     ];
     sql.change(&UPSERT_SCHEDULE, &params)?;
     found(sql, &declared.name)
+}
+
+/// Declares all schedules of an owner, and does with its others as told.
+pub(crate) fn declare(
+    sql: &mut Sql<'_>,
+    declared: &[Declared],
+    owner: Option<&str>,
+    undeclared: Undeclared,
+) -> Result<()> {
+    for one in declared {
+        let info = upsert(sql, one, owner)?;
+        if let (Some(mine), Some(other)) = (owner, info.owner.as_deref().filter(|other| owner != Some(*other))) {
+            let problem = format!("{:?} is a schedule of {other:?}, and so cannot be one of {mine:?} too", info.name);
+            return Err(Error::invalid("name", problem));
+        }
+    }
+    let statement = match undeclared {
+        Undeclared::Keep => return Ok(()),
+        Undeclared::Pause => &RETIRE_SCHEDULES,
+        Undeclared::Remove => &REMOVE_SCHEDULES,
+    };
+    let names = declared.iter().map(|one| &*one.name).collect::<serde_json::Value>().to_string();
+    sql.change(statement, &[("owner", Value::Text(owner)), ("names", Value::Json(Some(&names))), sql.now_param()])?;
+    Ok(())
 }
 
 /// The first slot after `time`, of a rule that has one as long as there is time.

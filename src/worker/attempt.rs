@@ -102,7 +102,7 @@ fn begin(shared: &Shared, slot: &Slot, job: &Arc<Job>, place: Place, (started, t
     if timeout.is_some() {
         let _ = shared.watch.0.try_send(());
     }
-    if shared.stop.is_late() {
+    if shared.manner.is_late() {
         context.cancel().fire(CancelReason::Stopping);
     }
     context

@@ -19,13 +19,13 @@ use super::{
     middleware::Next,
     outcome::Outcome,
     queues::Queue,
+    runners::Runners,
     running::Running,
     settings::Settings,
     slot::Slots,
-    stop::Stop,
-    thread::Runners,
+    stop::Manner,
 };
-use crate::{Client, Error, JobArgs, Result, RetryPolicy, name};
+use crate::{Client, Error, JobArgs, Result, RetryPolicy, machine::Owner, name};
 
 /// A worker: handlers for kinds of jobs, and the queues that it takes them from.
 ///
@@ -242,14 +242,17 @@ impl Worker {
         }
         // All that may be claimed, and a dismissal for every thread and every replacement.
         let orders = MAX_AHEAD + 4 * settings.concurrency + 16;
+        let owner = Owner::new(&self.client, &self.label);
         Ok(Shared {
             client: self.client.clone(),
-            id: format!("{}-{}-{:016x}", self.label, std::process::id(), fastrand::u64(..)).into(),
+            id: owner.id.clone(),
+            stop: owner.stop.clone(),
+            owner,
             label: self.label.clone(),
             kinds: settings.kinds(),
             budget: Budget::new(settings.queues.len()),
             slots: Slots::default(),
-            stop: Stop::new(),
+            manner: Manner::default(),
             orders: bounded(orders),
             finished: bounded(MAILBOX),
             settling: InHand::default(),

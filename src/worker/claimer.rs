@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use super::{
     Claimed, Order, Shared,
     budget::{Pace, Place},
-    lifeline::Lifeline,
     queues::{Claim, shares},
     signal::Signals,
 };
 use crate::{
     Event, Job, Result,
+    machine::lifeline::Lifeline,
     queue::{
         claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
         due::{self, next_due, promote_on},
@@ -80,7 +80,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
             claimer.feel_hungry();
         }
     }
-    claimer.came_late + if shared.stop.drains() { 0 } else { claimer.give_back(0) }
+    claimer.came_late + if shared.manner.drains() { 0 } else { claimer.give_back(0) }
 }
 
 impl Claimer {
@@ -93,7 +93,7 @@ impl Claimer {
         };
         let now = Instant::now();
         Claimer {
-            lifeline: Lifeline::new(shared),
+            lifeline: Lifeline::new(&shared.owner),
             signals: Signals::new(shared),
             pace: Pace::new(shared.settings.concurrency),
             queues: shared.settings.queues.iter().map(served).collect(),
@@ -238,7 +238,7 @@ impl Claimer {
         let claimed: Vec<_> = jobs.into_iter().map(claimed).collect();
         claimed.iter().for_each(|one| self.shared.budget.take(one.place));
         let stop = &self.shared.stop;
-        if stop.is_requested() && (!stop.drains() || self.shared.runners.are_dismissed()) {
+        if stop.is_requested() && (!self.shared.manner.drains() || self.shared.runners.are_dismissed()) {
             // However long the claim has taken: the threads may be gone.
             self.came_late += self.give_these_back(claimed);
         } else {

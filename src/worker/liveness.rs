@@ -11,11 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Shared, lifeline::Lifeline};
+use super::Shared;
 use crate::{
     Event, Job, Result,
     dialect::Sql,
     event::{JobEvent, News, Timing},
+    machine::lifeline::Lifeline,
     queue::workers::{self, Registration},
     session::{Mode, own, retry},
 };
@@ -65,7 +66,7 @@ impl Liveness {
     fn new(shared: &Arc<Shared>) -> Liveness {
         let host = std::fs::read_to_string("/etc/hostname").ok();
         Liveness {
-            lifeline: Lifeline::new(shared),
+            lifeline: Lifeline::new(&shared.owner),
             host: host.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name.len() <= 255),
             registered: false,
             last_round: Instant::now(),

@@ -20,7 +20,6 @@ mod finished;
 mod handler;
 mod health;
 mod in_hand;
-mod lifeline;
 #[cfg(feature = "postgres")]
 mod listener;
 mod liveness;
@@ -30,13 +29,13 @@ mod outcome;
 mod panic;
 mod queues;
 mod remains;
+mod runners;
 mod running;
 mod settings;
 mod settler;
 mod signal;
 mod slot;
 mod stop;
-mod thread;
 mod watcher;
 
 pub use builder::Worker;
@@ -60,20 +59,24 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::{
     Client, Job,
+    machine::{Owner, stop::Stop},
     metrics::{Load, Workforce},
 };
 
 /// What the threads of one started worker share.
 struct Shared {
+    owner: Arc<Owner>,
+    /// The owner's client, id and signals of a stop.
     client: Client,
-    settings: settings::Settings,
     id: Arc<str>,
+    stop: Arc<Stop>,
+    manner: stop::Manner,
+    settings: settings::Settings,
     label: std::borrow::Cow<'static, str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
     budget: budget::Budget,
     slots: slot::Slots,
-    stop: stop::Stop,
     orders: (Sender<Order>, Receiver<Order>),
     finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
     settling: in_hand::InHand,
@@ -83,7 +86,7 @@ struct Shared {
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,
-    runners: thread::Runners,
+    runners: runners::Runners,
 }
 
 impl Shared {
@@ -101,6 +104,13 @@ impl Shared {
         }
         kept.into_iter().for_each(|order| drop(self.orders.0.try_send(order)));
         unbegun
+    }
+
+    fn request_stop(&self, drain: bool) {
+        if drain {
+            self.manner.drain();
+        }
+        self.stop.request();
     }
 
     /// So many suspects are done with, and recorded: the next one may be claimed, and an idle claimer hears only this.

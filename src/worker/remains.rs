@@ -4,9 +4,10 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use crossbeam_channel::bounded;
 
-use super::{Shared, attempt, thread};
+use super::{Shared, attempt};
 use crate::{
     Job, Result,
+    machine::thread,
     queue::{
         ending::Ending,
         settle::{Settlement, settle},

@@ -17,11 +17,17 @@ use super::{
     liveness,
     remains::{self, Remains},
     settler,
-    stop::{Report, wait_until},
-    thread::{self, Ended},
+    stop::Report,
     watcher,
 };
-use crate::{Error, Event, Result, metrics::Workforce};
+use crate::{
+    Error, Event, Result,
+    machine::{
+        stop::wait_until,
+        thread::{self, Ended},
+    },
+    metrics::Workforce,
+};
 
 /// Which part of its time a stop gives to handlers before it fires their tokens.
 const PATIENCE: f64 = 0.75;
@@ -111,7 +117,7 @@ impl Running {
                 let _ = self.0.report.0.try_send(report);
             }
             // Somebody else is at it; a shorter deadline than theirs does not hurry them.
-            None => self.0.shared.stop.request(drain),
+            None => self.0.shared.request_stop(drain),
         }
         self.join()
     }
@@ -143,7 +149,7 @@ impl Threads {
     fn stop(self, shared: &Arc<Shared>, began: Instant, within: Duration, drain: bool, exiting: bool) -> Report {
         let deadline = began.checked_add(within).unwrap_or_else(|| began + UNHURRIED);
         let late = began.checked_add(within.mul_f64(PATIENCE)).map_or(deadline, |late| late.min(deadline));
-        shared.stop.request(drain);
+        shared.request_stop(drain);
         wait_until(&self.claimer, late);
         shared.dismiss_runners();
         wait_for_handlers(shared, late, deadline);
@@ -188,7 +194,7 @@ fn wait_for_handlers(shared: &Shared, late: Instant, deadline: Instant) {
         if shared.runners.all().iter().all(returned) {
             return;
         }
-        shared.stop.be_late();
+        shared.manner.be_late();
         shared.slots.cancel_all(CancelReason::Stopping);
     }
 }
@@ -209,7 +215,7 @@ impl Drop for Inner {
     /// Nobody will ask how it went: the worker stops by itself, in its own time, so that what is running is recorded.
     fn drop(&mut self) {
         if let Some(threads) = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            self.shared.stop.request(false);
+            self.shared.stop.request();
             let shared = self.shared.clone();
             let stop = move || drop(threads.stop(&shared, Instant::now(), UNHURRIED, false, false));
             if thread::start("drip-stop".into(), stop).is_err() {

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use super::{
     Shared, attempt,
     finished::{Finished, Letter},
-    lifeline::Lifeline,
 };
 use crate::{
     Error, Job, Result, RetryPolicy, State,
     dialect::Connection,
     event::{JobEvent, News},
+    machine::lifeline::Lifeline,
     queue::{
         complete,
         ending::{Ending, Failure},
@@ -37,7 +37,7 @@ type Answers = Vec<Result<Option<Job>>>;
 
 /// Runs until the last letter.
 pub(super) fn run(shared: &Arc<Shared>) {
-    let mut lifeline = Lifeline::new(shared);
+    let mut lifeline = Lifeline::new(&shared.owner);
     loop {
         let (batch, last) = gather(shared);
         let before = shared.settling.take_up(batch.iter().map(|finished| finished.job.id));

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, select};
 
-use super::{Shared, lifeline::Lifeline};
+use super::Shared;
 use crate::{
     Result,
     dialect::{Signal, Sql, Statement, statement},
+    machine::lifeline::Lifeline,
 };
 
 static DATA_VERSION: Statement = statement!("data_version" of sqlite);

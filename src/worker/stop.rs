@@ -1,67 +1,22 @@
-//! How a worker is told to stop, and what it answers.
+//! In what manner a worker stops, and what it answers.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-
-/// The two signals of a stop. A receiver of each becomes ready when it is given, and stays so.
-pub(super) struct Stop {
-    /// Take no more jobs.
-    requested: Gate,
-    /// Nothing more will happen: whatever still waits, ends.
-    over: Gate,
+/// What the signals of a stop do not say.
+#[derive(Default)]
+pub(super) struct Manner {
     /// Run what is claimed instead of giving it back.
     drain: AtomicBool,
     /// Handlers have been asked to stop; so are those that begin from now on.
     late: AtomicBool,
 }
 
-/// Opened once, by dropping the sender.
-struct Gate {
-    open: AtomicBool,
-    sender: Mutex<Option<Sender<()>>>,
-    receiver: Receiver<()>,
-}
-
-impl Gate {
-    fn new() -> Gate {
-        let (sender, receiver) = bounded(0);
-        Gate { open: AtomicBool::new(false), sender: Mutex::new(Some(sender)), receiver }
-    }
-
-    fn open(&self) {
-        self.open.store(true, Ordering::Release);
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-
-    fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
-    }
-}
-
-impl Stop {
-    pub(super) fn new() -> Stop {
-        Stop { requested: Gate::new(), over: Gate::new(), drain: AtomicBool::new(false), late: AtomicBool::new(false) }
-    }
-
-    pub(super) fn request(&self, drain: bool) {
-        self.drain.fetch_or(drain, Ordering::AcqRel);
-        self.requested.open();
-    }
-
-    pub(super) fn finish(&self) {
-        self.requested.open();
-        self.over.open();
-    }
-
-    pub(super) fn is_requested(&self) -> bool {
-        self.requested.is_open()
+impl Manner {
+    pub(super) fn drain(&self) {
+        self.drain.store(true, Ordering::Release);
     }
 
     pub(super) fn drains(&self) -> bool {
@@ -74,18 +29,6 @@ impl Stop {
 
     pub(super) fn is_late(&self) -> bool {
         self.late.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn requested(&self) -> &Receiver<()> {
-        &self.requested.receiver
-    }
-
-    pub(super) fn over(&self) -> &Receiver<()> {
-        &self.over.receiver
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.over.is_open()
     }
 }
 
@@ -113,9 +56,4 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.still_running.is_empty() && self.abandoned.is_empty() && self.unsettled.is_empty()
     }
-}
-
-/// Waits on a channel until something comes, it closes, or a time has come.
-pub(super) fn wait_until<T>(receiver: &Receiver<T>, deadline: Instant) {
-    let _ = receiver.recv_deadline(deadline);
 }

@@ -14,12 +14,12 @@ use super::{
     budget::Place,
     cancel::CancelReason,
     finished::{Finished, Letter},
-    lifeline::Lifeline,
     slot::{Occupant, Stuck},
 };
 use crate::{
     Event, Job,
     event::{JobEvent, Timing},
+    machine::lifeline::Lifeline,
     name::ALL_QUEUES,
     queue::{complete, ending::Ending, queues},
     session::{Mode, own},
@@ -31,7 +31,7 @@ const CLAIMS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs until the worker's stop is over.
 pub(super) fn run(shared: &Arc<Shared>) {
-    let mut lifeline = Lifeline::new(shared);
+    let mut lifeline = Lifeline::new(&shared.owner);
     let mut look_at_claims = Instant::now() + CLAIMS_INTERVAL;
     while !shared.stop.is_over() {
         let next_deadline = end_overdue(shared);

@@ -13,7 +13,7 @@ use drip::{
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Db, End, Watch};
+use crate::support::{Db, End, Watch, statement};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -279,15 +279,24 @@ on_every_database! {
         if db.dialect == Dialect::Sqlite {
             return; // whose one writer is waited for
         }
-        declare(db, Schedule::new("a", Rule::every("1h"), work()));
-        declare(db, Schedule::new("b", Rule::every("1h"), work()));
+        for name in ["a", "b", "c"] {
+            declare(db, Schedule::new(name, Rule::every("1h"), work()));
+        }
         db.clock.advance(HOUR);
         db.committed(|tx| {
-            pause_schedule(tx.on(), "a").unwrap();
-            assert_eq!(fire(db), ["b 01 01:00:00"]);
-            resume_schedule(tx.on(), "a").unwrap();
+            pause_schedule(tx.on(), "b").unwrap();
+            // As another scheduler is at the first that is due.
+            let now = if db.dialect == Dialect::Mariadb { "'2030-01-01 01:00:00'" } else { "'2030-01-01 01:00:00Z'::timestamptz" };
+            let due = statement::text(db.dialect, "due_schedule", |name| match name {
+                "now" => now.to_owned(),
+                "at" => "'2000-01-01 00:00:00'".to_owned(),
+                _ => "''".to_owned(),
+            });
+            tx.execute(&due.unwrap()).unwrap();
+            assert_eq!(fire(db), ["c 01 01:00:00"]);
+            resume_schedule(tx.on(), "b").unwrap();
         });
-        assert_eq!(fire(db), [""; 0], "it was resumed after that slot");
+        assert_eq!(fire(db), ["a 01 01:00:00"], "the other was resumed after that slot");
     }
 
     fn a_schedule_that_can_yield_nothing_hinders_no_other(db: &Db) {

@@ -36,6 +36,7 @@ mod outcomes; // what a handler answers is what becomes of its job
 mod output; // what a job has to show, and its metadata
 mod panics; // whatever panics costs one attempt, and no thread
 mod pause; // a queue that is paused is left alone within a second, and served at once when it is resumed
+mod periodic; // whoever looks after schedules declares them, and inserts their jobs when it is time
 mod plain_sql; // a row inserted with a console is a job, and what is no job the table refuses
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
@@ -43,8 +44,10 @@ mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
 mod schedules; // jobs that come again and again are declared, read, paused, and run by hand
 mod schema; // what the migrations lead to is what is on file
+mod search_timeout; // a search that takes too long is given up
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
+mod soak; // however long a worker works, it holds no more than at the beginning
 mod sql; // the SQL on file agrees with itself and with the code
 mod sql_shaped; // what looks like SQL is data
 mod sqlite_writers; // SQLite's other writers are waited for

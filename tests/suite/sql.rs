@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 11] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 13] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -21,6 +21,8 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 11] = [
     ("notify_queues", &["postgres"], "nobody else has notifications"),
     ("own_connection", &["postgres"], "settings; MariaDB's are options of its driver, SQLite's calls of its library"),
     ("kept_connection", &["postgres"], "nobody else changes plans by what a table holds at the moment"),
+    ("limit_time", &["mariadb", "postgres"], "SQLite is interrupted by its library"),
+    ("restore_time", &["mariadb"], "PostgreSQL's limit ends with the transaction"),
     ("data_version", &["sqlite"], "nobody else says so cheaply whether there are new commits"),
 ];
 

@@ -1,27 +1,14 @@
-//! The threads of a worker: each has a name, runs one of the machines, and says when it has ended.
+//! The threads that run jobs.
 
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    thread,
 };
 
-use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use crossbeam_channel::TryRecvError;
 
 use super::{Order, Shared, attempt, slot::Slot};
-
-/// A thread that was started; its receiver becomes ready when the thread has ended.
-pub(super) type Ended = Receiver<()>;
-
-/// Starts a machine on a thread of its own.
-pub(super) fn start(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<Ended> {
-    let (alive, ended) = bounded(0);
-    thread::Builder::new().name(name).spawn(move || {
-        run();
-        drop::<crossbeam_channel::Sender<()>>(alive);
-    })?;
-    Ok(ended)
-}
+use crate::machine::thread::{self, Ended};
 
 /// The threads that run jobs, replacements included.
 #[derive(Default)]
@@ -45,7 +32,7 @@ impl Runners {
         let shared = shared.clone();
         let slot = Arc::new(Slot::default());
         let name = format!("drip-job-{}", started.count + 1);
-        let ended = start(name, move || {
+        let ended = thread::start(name, move || {
             shared.slots.add(&slot);
             run_orders(&shared, &slot);
             shared.slots.remove(&slot);

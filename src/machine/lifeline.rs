@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    Shared,
-    health::{Access, Outages},
+    Owner,
+    outages::{Access, Outages},
 };
 use crate::{
     Event, Result,
@@ -19,10 +19,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One thread's connection to the database.
-pub(super) struct Lifeline {
-    shared: Arc<Shared>,
+pub(crate) struct Lifeline {
+    owner: Arc<Owner>,
     connection: Option<Box<dyn Connection>>,
-    /// The worker's outages when the latest work began.
+    /// The owner's outages when the latest work began.
     seen: u64,
     /// What that was.
     access: Access,
@@ -30,13 +30,13 @@ pub(super) struct Lifeline {
 }
 
 impl Lifeline {
-    pub(super) fn new(shared: &Arc<Shared>) -> Lifeline {
-        let seen = shared.health.outages.so_far();
-        Lifeline { shared: shared.clone(), connection: None, seen, access: Access::Read, pause: FIRST_PAUSE }
+    pub(crate) fn new(owner: &Arc<Owner>) -> Lifeline {
+        let seen = owner.outages.so_far();
+        Lifeline { owner: owner.clone(), connection: None, seen, access: Access::Read, pause: FIRST_PAUSE }
     }
 
     /// Runs `work` on the connection, which is opened if there is none. After an error of the connection's it is closed.
-    pub(super) fn run<T>(
+    pub(crate) fn run<T>(
         &mut self,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
@@ -44,12 +44,12 @@ impl Lifeline {
     }
 
     /// As [`run`](Lifeline::run), for work in a transaction, which is tried again after what passes.
-    pub(super) fn transaction<T>(&mut self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn transaction<T>(&mut self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.run(|connection, now| retry(|| own(connection, now, Mode::Transaction, &mut work)))
     }
 
     /// As [`run`](Lifeline::run), for work that writes nothing.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
@@ -61,13 +61,13 @@ impl Lifeline {
         access: Access,
         work: impl FnOnce(&mut (dyn Connection + '_), Option<Timestamp>) -> Result<T>,
     ) -> Result<T> {
-        let seen = self.shared.health.outages.so_far();
+        let seen = self.owner.outages.so_far();
         if Outages::between(self.seen, seen) {
             // It is likely to be as dead as the one with which another thread has found out.
             self.connection = None;
         }
         (self.seen, self.access) = (seen, access);
-        let now = self.shared.client.now();
+        let now = self.owner.client.now();
         let answer = self.connection().and_then(|connection| work(connection, now));
         match &answer {
             Ok(_) => self.has_answered(),
@@ -80,31 +80,31 @@ impl Lifeline {
 
     fn connection(&mut self) -> Result<&mut (dyn Connection + 'static)> {
         if self.connection.is_none() {
-            self.connection = Some(self.shared.client.dedicated()?);
+            self.connection = Some(self.owner.client.dedicated()?);
         }
         self.connection.as_deref_mut().ok_or_else(|| crate::Error::unavailable("there is no connection"))
     }
 
-    /// Says that the database is gone (once for all threads of the worker) and waits before the next try, or until the
-    /// worker stops.
-    pub(super) fn lost(&mut self, error: &crate::Error) {
-        let shared = &self.shared;
-        if shared.health.outages.lost(self.seen, self.access) {
-            shared.client.events().tell_loss(&shared.id, error);
+    /// Says that the database is gone (once for all threads of its owner) and waits before the next try, or until the
+    /// owner stops.
+    pub(crate) fn lost(&mut self, error: &crate::Error) {
+        let owner = &self.owner;
+        if owner.outages.lost(self.seen, self.access) {
+            owner.client.events().tell_loss(&owner.id, error);
         }
         let pause = self.pause.mul_f64(0.75 + fastrand::f64() / 2.0);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        let _ = shared.stop.requested().recv_timeout(pause);
-        if shared.stop.is_requested() {
+        let _ = owner.stop.requested().recv_timeout(pause);
+        if owner.stop.is_requested() {
             // What is still to be settled is tried at a steady beat until the stop is over.
-            let _ = shared.stop.over().recv_timeout(FIRST_PAUSE);
+            let _ = owner.stop.over().recv_timeout(FIRST_PAUSE);
         }
     }
 
     fn has_answered(&mut self) {
-        let (shared, outages) = (&self.shared, &self.shared.health.outages);
+        let (owner, outages) = (&self.owner, &self.owner.outages);
         if outages.back(self.seen, self.access) {
-            shared.client.events().tell(|| Event::DatabaseBack { worker: shared.id.to_string() });
+            owner.client.events().tell(|| Event::DatabaseBack { worker: owner.id.to_string() });
         }
         if !outages.is_away() {
             self.pause = FIRST_PAUSE;
