@@ -144,7 +144,7 @@ fn parse(pattern: &str) -> Result<Cron> {
     // Without a year in it what comes at all comes within forty of them: 29 February on a given day of the week.
     match next_fit(&cron, DateTime::constant(2000, 1, 1, 0, 0, 0, 0), true) {
         Some(_) => Ok(cron),
-        None => refused("never comes, for there is no such day"),
+        None => Err(Error::invalid("cron", format!("{pattern:?} never comes: there is no such day"))),
     }
 }
 
