@@ -121,10 +121,7 @@ const EXAMPLES: [(&str, &[&str]); 18] = [
             "waiting: 0; paused: false; in order",
         ],
     ),
-    (
-        "periodic",
-        &["beat 1", "beat 2", "one scheduler stops: true", "beat 3", "beat 4", "each second had one: true"],
-    ),
+    ("periodic", &["beat 1", "beat 2", "one scheduler stops: true", "beat 3", "beat 4", "each second had one: true"]),
     (
         "cron",
         &[

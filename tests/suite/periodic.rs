@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use drip::{
-    Background, Client, Context, Event, HandlerResult, JobFilter, Missed, NewJob, Page, Periodic, Rule, Schedule,
+    Background, Client, Context, Event, HandlerResult, Job, JobFilter, Missed, NewJob, Page, Periodic, Rule, Schedule,
     Undeclared, Worker, get_schedule, list_jobs, list_schedules, pause_schedule, resume_schedule, upsert_schedule,
 };
 use jiff::Timestamp;
@@ -52,10 +52,14 @@ fn assert_stops(background: &Background) {
     assert!(background.stop(30 * SECOND));
 }
 
+fn all_jobs(db: &Db) -> Vec<Job> {
+    list_jobs(&db.client, &JobFilter::new(), Page::oldest_first().limit(1000)).unwrap().jobs
+}
+
 /// How many jobs there are of each slot.
 fn jobs_by_slot(db: &Db) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    for job in list_jobs(&db.client, &JobFilter::new(), Page::oldest_first().limit(1000)).unwrap().jobs {
+    for job in all_jobs(db) {
         *found.entry(job.metadata().unwrap()["slot"].as_str().unwrap().to_owned()).or_default() += 1;
     }
     found
@@ -112,6 +116,9 @@ on_every_database! {
         let seconds: Vec<i64> = found.keys().map(|slot| at(slot).as_second()).collect();
         assert!(seconds.windows(2).all(|pair| pair[1] == pair[0] + 1) && found.values().all(|jobs| *jobs == 1), "{found:?}");
         assert_eq!(watch.count(|event| matches!(event, Event::SlotsMissed { .. })), 0);
+        // They were slept to, and not polled for.
+        let late = |job: &Job| job.created_at.duration_since(job.scheduled_at).as_secs() >= 5;
+        assert!(!all_jobs(db).iter().any(late));
     }
 
     fn schedules_that_others_have_declared_are_looked_after_too(db: &Db) {
