@@ -54,7 +54,10 @@ impl Options {
     /// # Errors
     /// Text that this version has not written, and does not understand.
     pub(crate) fn read(text: &str) -> Result<Options> {
-        serde_json::from_str(text).map_err(|error| Error::corrupt("its options cannot be read").because(error))
+        let unread = |error: serde_json::Error| Error::corrupt("its options cannot be read").because(error);
+        // An object: serde would also take an array for the fields in their order.
+        let object: serde_json::Map<_, _> = serde_json::from_str(text).map_err(unread)?;
+        serde_json::from_value(object.into()).map_err(unread)
     }
 
     pub(crate) fn apply(self, mut job: NewJob) -> Result<NewJob> {
