@@ -26,7 +26,7 @@ pub struct ScheduleInfo {
     pub grace: Duration,
     /// How long after its slot a job is due at the most.
     pub jitter: Duration,
-    /// The next slot, once that has been looked for; no slot before this yields a job any more.
+    /// The next slot; no slot before this yields a job any more. Long in the past: nobody looks after schedules.
     pub next_at: Timestamp,
     /// The latest slot that has yielded a job, or met a duplicate.
     pub last_slot_at: Option<Timestamp>,

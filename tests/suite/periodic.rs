@@ -105,6 +105,23 @@ on_every_database! {
         assert!(found.len() == SLOTS && found.values().all(|jobs| *jobs == 1), "{found:?}");
     }
 
+    /// As when a whole fleet is rolled out, in whatever order each of them names its schedules.
+    fn many_that_start_at_once_declare_the_same_schedules_once(db: &Db) {
+        let intervals = ["1h", "2h", "3h", "4h", "5h", "6h", "7h", "8h", "9h"];
+        std::thread::scope(|scope| {
+            for turn in 0..SCHEDULERS {
+                scope.spawn(move || {
+                    let periodic = Periodic::new(&other_client(db)).owner("fleet").undeclared(Undeclared::Remove);
+                    let declared = intervals.iter().cycle().skip(turn).take(intervals.len());
+                    let periodic = declared.fold(periodic, |periodic, interval| periodic.schedule(every(interval)));
+                    assert_stops(&periodic.start().unwrap());
+                });
+            }
+        });
+        assert_eq!(names(db), intervals.map(|interval| format!("every {interval}")).join(" "));
+        assert_eq!(db.jobs(), 0);
+    }
+
     /// As it is in production: the clock is the database's, and nobody moves it.
     fn in_real_time_seconds_follow_each_other(db: &Db) {
         let client = Client::connect(&db.url).unwrap();
