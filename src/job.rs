@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Error, Result, dialect::Row, state::State};
+use crate::{Error, Result, dialect::Row, json, state::State};
 
 /// A job as it was when it was read.
 ///
@@ -92,7 +92,7 @@ impl Job {
     /// The args as a type.
     ///
     /// # Errors
-    /// When they do not fit the type.
+    /// When they do not fit the type; the error says where and what was expected, never what was found.
     pub fn args_as<T: DeserializeOwned>(&self) -> Result<T> {
         decode("args", &self.args)
     }
@@ -153,7 +153,7 @@ impl Job {
 
 fn decode<T: DeserializeOwned>(column: &str, text: &str) -> Result<T> {
     serde_json::from_str(text)
-        .map_err(|error| Error::corrupt(format!("{column} cannot be read as wanted")).because(error))
+        .map_err(|error| Error::corrupt(format!("{column} cannot be read as wanted: {}", json::misfit(&error))))
 }
 
 /// Tags and errors that somebody mangled by hand must not keep the job from being run.

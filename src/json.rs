@@ -7,6 +7,7 @@
 
 mod canonical;
 mod lexer;
+mod misfit;
 mod path;
 mod sanitise;
 mod scan;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     canonical::{canonical, canonical_keys},
+    misfit::misfit,
     sanitise::sanitise_text,
     typed::check_typed,
 };
