@@ -97,16 +97,17 @@ pub enum Event {
         worker: String,
     },
     /// The database cannot be used: the connection is lost, it has become read-only, or (SQLite) somebody has held the write
-    /// lock for longer than the 10 s that are waited for it. The worker tries again until it is back.
+    /// lock for longer than the 10 s that are waited for it. The worker, or [`Background`](crate::Background), tries again
+    /// until it is back.
     DatabaseLost {
-        /// The worker's id.
+        /// Its id.
         worker: String,
         /// The error.
         error: String,
     },
     /// The database is back.
     DatabaseBack {
-        /// The worker's id.
+        /// The id of the one that had lost it.
         worker: String,
     },
     /// A slot of a schedule has come, and its job is inserted.

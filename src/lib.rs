@@ -77,16 +77,17 @@
 //! | [`rescue_jobs`], [`promote_jobs`], [`expire_jobs`] | upkeep that workers see to by themselves, by hand |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
-//! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | declare jobs that come again and again |
-//! | [`pause_schedule`], [`resume_schedule`], [`run_schedule_now`], [`fire_schedules`] | and run them |
+//! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | jobs that come again and again |
+//! | [`pause_schedule`], [`resume_schedule`], [`run_schedule_now`], [`fire_schedules`] | the same, while they do |
 //!
 //! Given a `&Job` from a handler, a verb acts for that claim only: once the claim has ended, it answers an error that
 //! [`is_lost_claim`](Error::is_lost_claim). Given an id, it acts for an operator, and ends any claim.
 //!
 //! Further on: what failed jobs wait for ([`RetryPolicy`]), jobs that are the same as others ([`Unique`]), other endings
-//! than done or failed ([`Outcome`]), handlers that should stop ([`CancelToken`]), what happens at the moment
-//! ([`Event`]), what has been counted ([`Metrics`]), what runs around inserts and handlers
-//! ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)), what went wrong ([`Error`]).
+//! than done or failed ([`Outcome`]), jobs that come again and again ([`Periodic`], [`Schedule`], [`Rule`]), handlers that
+//! should stop ([`CancelToken`]), what happens at the moment ([`Event`]), what has been counted ([`Metrics`]), what runs
+//! around inserts and handlers ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)),
+//! what went wrong ([`Error`]).
 //!
 //! # States
 //!

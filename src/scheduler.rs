@@ -1,6 +1,6 @@
 //! What looks after schedules: a thread that inserts the jobs of slots when they come.
 //!
-//! Any number of them may be at it, in any number of processes: which slot is whose is decided in the database, slot by slot.
+//! Any number of them may be at it, in any number of processes: who inserts the job of a slot is decided in the database.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

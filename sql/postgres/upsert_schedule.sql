@@ -7,7 +7,8 @@ VALUES (:name, :every_ms, :offset_ms, :cron, :time_zone, :kind, :queue, :args, :
         COALESCE(:now, statement_timestamp()), COALESCE(:now, statement_timestamp()))
 ON CONFLICT (name) DO UPDATE
 SET next_at = CASE WHEN drip_schedule.retired_at IS NULL AND drip_schedule.every_ms IS NOT DISTINCT FROM excluded.every_ms
-                         AND drip_schedule.offset_ms = excluded.offset_ms AND drip_schedule.cron IS NOT DISTINCT FROM excluded.cron
+                         AND drip_schedule.offset_ms = excluded.offset_ms
+                         AND drip_schedule.cron IS NOT DISTINCT FROM excluded.cron
                          AND drip_schedule.time_zone IS NOT DISTINCT FROM excluded.time_zone
                     THEN drip_schedule.next_at ELSE excluded.next_at END,
     every_ms = excluded.every_ms, offset_ms = excluded.offset_ms, cron = excluded.cron,
