@@ -2,25 +2,45 @@
 //!
 //! Ringing carries no data and may be lost without harm: it saves a worker from waiting for its next poll, no more.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// The bell of a client.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wake(Arc<Mutex<Vec<Sender<()>>>>);
+pub(crate) struct Wake(Arc<Bell>);
+
+#[derive(Debug, Default)]
+struct Bell {
+    listeners: Mutex<Vec<Sender<()>>>,
+    reopened: AtomicU64,
+}
 
 impl Wake {
     /// Wakes everybody who listens. A second ring before the first was heard adds nothing.
     pub(crate) fn wake_all(&self) {
-        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| !matches!(listener.try_send(()), Err(error) if error.is_disconnected()));
+    }
+
+    /// As [`wake_all`](Wake::wake_all), where a job may have become claimable that is not the last of its queue.
+    pub(crate) fn wake_for_reopened(&self) {
+        self.0.reopened.fetch_add(1, Ordering::AcqRel);
+        self.wake_all();
+    }
+
+    /// How often that has happened.
+    pub(crate) fn reopened(&self) -> u64 {
+        self.0.reopened.load(Ordering::Acquire)
     }
 
     /// A new listener.
     pub(crate) fn listen(&self) -> Receiver<()> {
         let (sender, receiver) = bounded(1);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         receiver
     }
 }

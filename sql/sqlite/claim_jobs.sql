@@ -1,4 +1,4 @@
--- Claims jobs of one queue, up to a limit, and says which.
+-- Claims jobs of a stretch of one queue, up to a limit, and says which.
 -- An attempt that somebody wrote by hand is brought into range: it must not fail the claim of all the others.
 UPDATE drip_job
 SET state = 'running', attempt = min(max(attempt, 0), 4294967294) + 1, claim_seq = claim_seq + 1,
@@ -7,6 +7,8 @@ WHERE id IN (
     SELECT id
     FROM drip_job INDEXED BY drip_job_claim
     WHERE state = 'available' AND queue = :queue
+      AND (priority, scheduled_at, id) > (:from_priority, :from_at, :from_id)
+      AND priority <= :to_priority
       AND scheduled_at <= :now
       AND (expires_at IS NULL OR expires_at > :now)
       AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::workers::{self, Registration};
+use super::{
+    stretch::{Bound, Stretch, stretches},
+    workers::{self, Registration},
+};
 use crate::{
     Error, Job, Result, Session, State,
-    dialect::{ClaimStyle, Connection, Row, Sql, Statement, Value, statement},
+    dialect::{ClaimStyle, Row, Sql, Statement, Value, statement, time_text},
     name,
-    session::{Mode, own},
 };
 
 static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres sqlite);
@@ -25,6 +27,26 @@ const MAX_FETCH: usize = 10_000;
 pub(crate) struct Wanted {
     pub(crate) queue: String,
     pub(crate) limit: usize,
+    /// Where to look for them; `None`: from the head.
+    pub(crate) beyond: Option<Bound>,
+}
+
+impl Wanted {
+    pub(crate) fn new(queue: impl Into<String>, limit: usize) -> Wanted {
+        Wanted { queue: queue.into(), limit, beyond: None }
+    }
+
+    /// Asks stretch by stretch, until there are enough.
+    fn by_stretch(&self, mut ask: impl FnMut(Stretch, usize) -> Result<Vec<Job>>) -> Result<Vec<Job>> {
+        let mut jobs = Vec::new();
+        for stretch in stretches(self.beyond.as_ref()) {
+            let left = self.limit.saturating_sub(jobs.len());
+            if left > 0 {
+                jobs.extend(ask(stretch, left)?);
+            }
+        }
+        Ok(jobs)
+    }
 }
 
 /// Who claims, and what it can run.
@@ -34,6 +56,13 @@ pub(crate) struct Claimant<'a> {
     pub(crate) kinds: Option<&'a str>,
     /// Only jobs with which a worker has died, or only others; `None`: any.
     pub(crate) suspects: Option<bool>,
+}
+
+impl<'a> Claimant<'a> {
+    /// Which jobs it wants.
+    fn params(&self) -> [(&'static str, Value<'a>); 2] {
+        [("kinds", Value::Json(self.kinds)), ("suspects", Value::Int(self.suspects.map(i64::from)))]
+    }
 }
 
 /// Claims up to `limit` jobs of any kind for a worker made by hand: marks them running, and answers them in order.
@@ -52,7 +81,7 @@ pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) 
     if !(1..=MAX_FETCH).contains(&limit) {
         return Err(Error::invalid("limit", format!("is {limit}; from 1 to {MAX_FETCH}")));
     }
-    let wanted = [Wanted { queue: queue.to_owned(), limit }];
+    let wanted = [Wanted::new(queue, limit)];
     on.any().write(|sql| {
         sql.prove_open()?;
         // In a caller's transaction the worker's row would stay locked until that ends, for all who claim under its name;
@@ -64,21 +93,6 @@ pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) 
     })
 }
 
-/// Claims on a connection of our own, in a transaction of its own.
-pub(crate) fn claim_on(
-    connection: &mut (dyn Connection + '_),
-    now: Option<Timestamp>,
-    wanted: &[Wanted],
-    claimant: &Claimant<'_>,
-) -> Result<Vec<Job>> {
-    match own(connection, now, Mode::Transaction, &mut |sql| claim(sql, wanted, claimant)) {
-        Err(error) if error.is_unique_conflict() => {
-            own(connection, now, Mode::Transaction, &mut |sql| claim_singly(sql, wanted, claimant))
-        }
-        claimed => claimed,
-    }
-}
-
 /// Claims, and where two jobs of the batch exclude each other goes on one by one.
 fn claim_carefully(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
     match sql.savepoint(|sql| claim(sql, wanted, claimant)) {
@@ -88,11 +102,11 @@ fn claim_carefully(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>
 }
 
 /// Claims one at a time: of two jobs which hold the same key once they run, the second is passed over.
-fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
     let mut claimed = Vec::new();
-    for Wanted { queue, limit } in wanted {
-        let one = [Wanted { queue: queue.clone(), limit: 1 }];
-        for _ in 0..*limit {
+    for several in wanted {
+        let one = [Wanted { limit: 1, ..several.clone() }];
+        for _ in 0..several.limit {
             match sql.savepoint(|sql| claim(sql, &one, claimant)) {
                 Ok(job) if job.is_empty() => break,
                 Ok(job) => claimed.extend(job),
@@ -113,7 +127,7 @@ pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_
         ClaimStyle::QueueByQueue => {
             let mut jobs = Vec::new();
             for one in wanted {
-                jobs.extend(claim_at_once(sql, std::slice::from_ref(one), claimant)?);
+                jobs.extend(one.by_stretch(|stretch, limit| claim_stretch(sql, &one.queue, stretch, limit, claimant))?);
             }
             jobs
         }
@@ -128,34 +142,60 @@ pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_
     Ok(jobs)
 }
 
-/// One statement; it reads either all of `wanted` or the one queue that there is.
 fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
-    let Some(first) = wanted.first() else { return Ok(Vec::new()) };
-    let all: Vec<_> = wanted.iter().map(|one| json!({"queue": one.queue, "limit": one.limit})).collect();
-    let all = serde_json::Value::from(all).to_string();
-    let rows = sql.rows(
-        &CLAIM_JOBS,
-        &[
-            ("wanted", Value::Json(Some(&all))),
-            ("queue", Value::Text(Some(&first.queue))),
-            ("limit", Value::Int(Some(first.limit as i64))),
-            ("kinds", Value::Json(claimant.kinds)),
-            ("suspects", Value::Int(claimant.suspects.map(i64::from))),
-            ("worker", Value::Text(Some(claimant.worker))),
-            sql.now_param(),
-        ],
-    )?;
-    rows.into_iter().map(|mut row| Job::read(&mut row)).collect()
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = serde_json::Value::from_iter(wanted.iter().map(|one| {
+        let stretches = stretches(one.beyond.as_ref()).into_iter().map(|stretch| {
+            json!({
+                "from_priority": stretch.from_priority,
+                "from_at": time_text(stretch.from.at),
+                "from_id": stretch.from.id,
+                "to_priority": stretch.to_priority,
+            })
+        });
+        json!({"queue": one.queue, "limit": one.limit, "stretches": stretches.collect::<Vec<_>>()})
+    }));
+    let all = all.to_string();
+    let [kinds, suspects] = claimant.params();
+    let worker = ("worker", Value::Text(Some(claimant.worker)));
+    let params = [("wanted", Value::Json(Some(&all))), kinds, suspects, worker, sql.now_param()];
+    sql.rows(&CLAIM_JOBS, &params)?.iter_mut().map(Job::read).collect()
+}
+
+fn claim_stretch(
+    sql: &mut Sql<'_>,
+    queue: &str,
+    stretch: Stretch,
+    limit: usize,
+    claimant: &Claimant<'_>,
+) -> Result<Vec<Job>> {
+    let [queue, limit, from_priority, from_at, from_id, to_priority] = within(queue, stretch, limit);
+    let [kinds, suspects] = claimant.params();
+    let worker = ("worker", Value::Text(Some(claimant.worker)));
+    let now = sql.now_param();
+    let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, worker, now];
+    sql.rows(&CLAIM_JOBS, &params)?.iter_mut().map(Job::read).collect()
 }
 
 fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
     let mut picked = Vec::new();
     let mut at = None;
     for one in wanted {
-        for mut row in pick(sql, one, claimant)? {
-            picked.push(Job::read(&mut row)?);
-            at = Some(row.time()?);
-        }
+        picked.extend(one.by_stretch(|stretch, limit| {
+            let [queue, limit, from_priority, from_at, from_id, to_priority] = within(&one.queue, stretch, limit);
+            let [kinds, suspects] = claimant.params();
+            let now = sql.now_param();
+            let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, now];
+            let mut rows = sql.rows(&PICK_JOBS, &params)?;
+            let read = |row: &mut Row| -> Result<Job> {
+                let job = Job::read(row)?;
+                at = Some(row.time()?);
+                Ok(job)
+            };
+            rows.iter_mut().map(read).collect()
+        })?);
     }
     let Some(at) = at else { return Ok(picked) };
     let ids = serde_json::Value::from_iter(picked.iter().map(|job| job.id)).to_string();
@@ -170,17 +210,16 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
     Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
 }
 
-fn pick(sql: &mut Sql<'_>, one: &Wanted, claimant: &Claimant<'_>) -> Result<Vec<Row>> {
-    sql.rows(
-        &PICK_JOBS,
-        &[
-            ("queue", Value::Text(Some(&one.queue))),
-            ("limit", Value::Int(Some(one.limit as i64))),
-            ("kinds", Value::Json(claimant.kinds)),
-            ("suspects", Value::Int(claimant.suspects.map(i64::from))),
-            sql.now_param(),
-        ],
-    )
+/// Where a statement looks that reads one stretch of one queue.
+fn within(queue: &str, stretch: Stretch, limit: usize) -> [(&'static str, Value<'_>); 6] {
+    [
+        ("queue", Value::Text(Some(queue))),
+        ("limit", Value::Int(Some(limit as i64))),
+        ("from_priority", Value::Int(Some(stretch.from_priority))),
+        ("from_at", Value::Time(Some(stretch.from.at))),
+        ("from_id", Value::Int(Some(stretch.from.id))),
+        ("to_priority", Value::Int(Some(stretch.to_priority))),
+    ]
 }
 
 /// A picked job as the marking has left it; its row is locked, so nobody else has changed it meanwhile.

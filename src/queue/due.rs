@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::{
@@ -20,19 +21,28 @@ pub(crate) const BATCH: usize = 1000;
 /// What there is to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NextDue {
-    /// A job is due now and has not been promoted.
-    pub(crate) overdue: bool,
+    /// The time by the clock that decides.
+    now: Timestamp,
+    /// When the earliest job that has not been promoted is, or was, due.
+    pub(crate) earliest: Option<Timestamp>,
     /// How long until the next one is.
     pub(crate) within: Option<Duration>,
+}
+
+impl NextDue {
+    /// A job is due now and has not been promoted.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.earliest.is_some_and(|earliest| earliest <= self.now)
+    }
 }
 
 /// What is due, by the clock that decides.
 pub(crate) fn next_due(sql: &mut Sql<'_>) -> Result<NextDue> {
     let row = sql.row(&NEXT_DUE, &[sql.now_param()])?;
     let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
-    let (now, overdue, next) = (row.time()?, row.bool()?, row.time_or_null()?);
+    let (now, earliest, next) = (row.time()?, row.time_or_null()?, row.time_or_null()?);
     let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
-    Ok(NextDue { overdue, within })
+    Ok(NextDue { now, earliest, within })
 }
 
 /// Makes jobs available whose time has come; answers how many. Any [`Worker`](crate::Worker) does so by itself.
@@ -51,7 +61,7 @@ pub fn promote_jobs(on: impl Session) -> Result<usize> {
     };
     let mut total = 0;
     session.repeat((), batch, |count| total += count)?;
-    client.into_iter().for_each(|client| client.wake().wake_all());
+    client.into_iter().for_each(|client| client.wake().wake_for_reopened());
     Ok(total)
 }
 
@@ -63,7 +73,7 @@ fn promote_carefully(sql: &mut Sql<'_>) -> Result<usize> {
 }
 
 /// Promotes due jobs on a connection of our own; answers how many. If it is [`BATCH`], there may be more.
-pub(crate) fn promote_on(connection: &mut (dyn Connection + '_), now: Option<jiff::Timestamp>) -> Result<usize> {
+pub(crate) fn promote_on(connection: &mut (dyn Connection + '_), now: Option<Timestamp>) -> Result<usize> {
     match own(connection, now, Mode::Transaction, &mut |sql| promote(sql, BATCH)) {
         // Somebody took a key in this very moment. One by one, that job waits and the others go.
         Err(error) if error.is_unique_conflict() => own(connection, now, Mode::Transaction, &mut promote_singly),

@@ -128,7 +128,12 @@ pub(super) fn tell_inserted<'j>(
 }
 
 fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
-    let jobs = jobs.inspect(|(job, _)| tell_one(client, job));
+    let jobs = jobs.inspect(|(job, _)| {
+        tell_one(client, job);
+        if job.scheduled_at < job.created_at {
+            client.wake().wake_for_reopened();
+        }
+    });
     let notified = |(job, checked): &(&Job, &Checked)| checked.job.notify && job.state == State::Available;
     let queues: Vec<&str> = jobs.filter(notified).map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.

@@ -23,6 +23,8 @@ pub(crate) mod read;
 mod replace;
 pub(crate) mod schedules;
 pub(crate) mod settle;
+pub(crate) mod stretch;
+pub(crate) mod survey;
 mod verbs;
 mod why;
 pub(crate) mod workers;

@@ -132,6 +132,7 @@ fn resume(on: impl Session, name: &str) -> Result<QueueInfo> {
     })?;
     if let Some(client) = client {
         client.events().tell(|| Event::QueueResumed { queue: name.to_owned() });
+        client.wake().wake_for_reopened();
         client.announce(std::iter::once(name));
     }
     Ok(resumed)

@@ -100,10 +100,11 @@ pub(super) fn wake_for<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>)
 
 /// As [`wake_for`], for the queues of such jobs.
 pub(super) fn wake_queues(client: &Client, queues: &BTreeSet<String>) {
-    client.wake().wake_all();
-    if !queues.is_empty() {
-        client.announce(queues.iter().map(String::as_str));
+    if queues.is_empty() {
+        return client.wake().wake_all();
     }
+    client.wake().wake_for_reopened();
+    client.announce(queues.iter().map(String::as_str));
 }
 
 /// The queues in which there are available ones among these jobs.

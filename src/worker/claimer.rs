@@ -1,5 +1,7 @@
 //! Claims jobs and hands them to the threads: as many as they have places for, and a little ahead.
 
+mod asking;
+mod bounds;
 mod giving_back;
 
 use std::{
@@ -11,6 +13,7 @@ use std::{
 use crossbeam_channel::{never, select};
 use jiff::Timestamp;
 
+use self::bounds::Bounds;
 use super::{
     Claimed, Order, Shared,
     budget::{Pace, Place},
@@ -21,7 +24,7 @@ use crate::{
     Event, Job, Result,
     machine::lifeline::Lifeline,
     queue::{
-        claim::{Claimant, Wanted, claim_on, ready_queues, unknown_kinds},
+        claim::{Wanted, ready_queues, unknown_kinds},
         due::{self, next_due, promote_on},
     },
     session::{Mode, own, retry},
@@ -39,6 +42,11 @@ struct Claimer {
     signals: Signals,
     pace: Pace,
     queues: Vec<Served>,
+    bounds: Bounds,
+    /// As `bounds`, of the claims of suspects, which pass by all other jobs.
+    suspect_bounds: Bounds,
+    /// How often something had been reopened when that was last heeded.
+    reopened: u64,
     /// Which queue the next odd place goes to.
     turn: usize,
     /// Where suspects were last searched for.
@@ -76,6 +84,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
         if let Err(error) = claimer.step() {
             claimer.unheard |= error.is_unavailable();
             shared.health.claiming.store(false, Ordering::Relaxed);
+            claimer.forget_bounds();
             claimer.lifeline.lost(&error);
             claimer.feel_hungry();
         }
@@ -97,6 +106,9 @@ impl Claimer {
             signals: Signals::new(shared),
             pace: Pace::new(shared.settings.concurrency),
             queues: shared.settings.queues.iter().map(served).collect(),
+            bounds: Bounds::default(),
+            suspect_bounds: Bounds::default(),
+            reopened: shared.client.wake().reopened(),
             turn: 0,
             next_searched: 0,
             look_for_due: now,
@@ -126,6 +138,7 @@ impl Claimer {
             self.look_around = true;
             self.woken = true;
         }
+        self.heed_reopened();
         if std::mem::take(&mut self.look_around) {
             self.look_around()?;
         }
@@ -134,7 +147,7 @@ impl Claimer {
         let room = self.pace.room(&self.shared.budget);
         let wanted = self.wanted(room);
         if !wanted.is_empty() {
-            return self.claim(&wanted);
+            return self.claim(wanted);
         }
         if self.is_hungry() {
             self.wait_for_room(room);
@@ -157,7 +170,7 @@ impl Claimer {
         self.turn = self.turn.wrapping_add(1);
         shares.resize(hungry.len(), 0);
         let wanted = hungry.iter().zip(shares).filter(|(_, limit)| *limit > 0);
-        wanted.map(|(&i, limit)| Wanted { queue: self.queues[i].name.clone(), limit }).collect()
+        wanted.map(|(&i, limit)| Wanted::new(&*self.queues[i].name, limit)).collect()
     }
 
     fn room_of(&self, queue: usize) -> usize {
@@ -165,10 +178,10 @@ impl Claimer {
         if limit == usize::MAX { limit } else { limit.saturating_sub(self.shared.budget.in_flight_of(queue)) }
     }
 
-    fn claim(&mut self, wanted: &[Wanted]) -> Result<()> {
+    fn claim(&mut self, mut wanted: Vec<Wanted>) -> Result<()> {
         let shared = self.shared.clone();
-        let jobs = self.ask_for(wanted, false)?;
-        for one in wanted {
+        let jobs = self.ask_for(&mut wanted, false)?;
+        for one in &wanted {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
             self.served(&one.queue).hungry = brought == one.limit;
         }
@@ -184,16 +197,6 @@ impl Claimer {
         Ok(())
     }
 
-    fn ask_for(&mut self, wanted: &[Wanted], suspects: bool) -> Result<Vec<Job>> {
-        let shared = self.shared.clone();
-        let claimant = Claimant { worker: &shared.id, kinds: Some(&shared.kinds), suspects: Some(suspects) };
-        let jobs = self.lifeline.run(|connection, now| retry(|| claim_on(connection, now, wanted, &claimant)))?;
-        shared.health.claiming.store(true, Ordering::Relaxed);
-        shared.health.claimed.store(true, Ordering::Relaxed);
-        self.latest_claim = jobs.iter().filter_map(|job| job.attempted_at).max().max(self.latest_claim);
-        Ok(jobs)
-    }
-
     /// A job with which a worker has died may be what it died of: there is one of them at a time, so that if this worker dies
     /// too, that one is charged and no other. Those that were running beside it become suspects themselves.
     fn claim_suspect(&mut self) -> Result<()> {
@@ -203,6 +206,7 @@ impl Claimer {
         }
         if budget.are_suspects_expected() {
             self.look_for_suspects = Instant::now();
+            self.suspect_bounds.reopen_any(Instant::now());
         }
         if Instant::now() < self.look_for_suspects {
             return Ok(());
@@ -213,8 +217,8 @@ impl Claimer {
             if self.room_of(self.next_searched) == 0 {
                 continue;
             }
-            let wanted = [Wanted { queue: self.queues[self.next_searched].name.clone(), limit: 1 }];
-            let found = self.ask_for(&wanted, true)?;
+            let mut wanted = [Wanted::new(&*self.queues[self.next_searched].name, 1)];
+            let found = self.ask_for(&mut wanted, true)?;
             if !found.is_empty() {
                 self.shared.budget.expect_suspects();
                 self.dispatch(found);
@@ -291,7 +295,8 @@ impl Claimer {
         self.warn_of_unknown_kinds()?;
         let shared = self.shared.clone();
         shared.client.events().tell(|| Event::Idle { worker: shared.id.to_string() });
-        let due = self.look_for_due.saturating_duration_since(Instant::now());
+        let until = self.bounds.next_look().map_or(self.look_for_due, |look| look.min(self.look_for_due));
+        let due = until.saturating_duration_since(Instant::now());
         self.signals.wait(&shared, &mut self.lifeline, Some(due));
         self.feel_hungry();
         self.woken = true;
@@ -301,10 +306,11 @@ impl Claimer {
     /// Makes due jobs available, and notes when the next ones will be.
     fn promote(&mut self) -> Result<()> {
         let mut next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
-        while next.overdue {
+        while next.is_overdue() {
             let promoted = self.lifeline.run(|connection, now| retry(|| promote_on(connection, now)))?;
             if promoted > 0 {
                 self.feel_hungry();
+                self.reopen_from(next.earliest);
             }
             next = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut next_due))?;
             if promoted < due::BATCH {
@@ -323,6 +329,7 @@ impl Claimer {
         let names = self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut ready_queues))?;
         self.queues =
             names.into_iter().map(|name| Served { name, weight: 1, limit: usize::MAX, hungry: true }).collect();
+        self.forget_unserved();
         Ok(())
     }
 

@@ -153,6 +153,7 @@ impl Liveness {
         let told = |job: &Job| events.tell_job(News::Rescued, job, &Timing::default(), || JobEvent::of(job));
         rescued.iter().for_each(told);
         self.shared.budget.expect_suspects();
+        self.shared.client.wake().wake_for_reopened();
         self.shared.client.announce(rescued.iter().map(|job| job.queue.as_str()));
         Ok(())
     }

@@ -94,7 +94,7 @@ impl Worker {
         let kinds = self.settings.kinds();
         let claimant = Claimant { worker: &self.label, kinds: Some(&kinds), suspects: None };
         for queue in queues {
-            let claimed = claim(sql, &[Wanted { queue, limit: 1 }], &claimant)?;
+            let claimed = claim(sql, &[Wanted::new(queue, 1)], &claimant)?;
             if let Some(job) = claimed.into_iter().next() {
                 return Ok(Some(job));
             }

@@ -171,7 +171,7 @@ fn tell(shared: &Shared, finished: &Finished, answer: Result<Option<Job>>) {
             let job = moved.as_ref().unwrap_or(&finished.job);
             let now = moved.as_ref().map_or(State::Completed, |job| job.state);
             if attempt::has_freed_key(job, now) {
-                client.wake().wake_all();
+                client.wake().wake_for_reopened();
             }
             attempt::tell(client, job, now, &finished.timing, finished.timed_out);
         }

@@ -6,6 +6,7 @@
 mod support;
 
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
+mod bound; // behind very many jobs that a worker does not handle, its own are run; whoever comes ahead of them too
 mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only

@@ -358,6 +358,9 @@ fn a_claim_locks_no_more_jobs_than_it_takes() {
             let claims = open.iter_mut().map(|tx| fetch_jobs(tx, "q1", "worker", 1).unwrap());
             let ids: Vec<i64> = claims.flatten().map(|job| job.id).collect();
             assert!(ids.len() == 2 && ids[0] != ids[1], "{isolation:?}: {ids:?}");
+            // Nor the first of the queue behind, where one comes to the end.
+            assert_eq!(fetch_jobs(&mut open[0], "q2", "worker", 100).unwrap().len(), 20);
+            assert_eq!(fetch_jobs(&mut open[1], "q3", "worker", 100).unwrap().len(), 20);
         }
     });
 }

@@ -29,7 +29,12 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 13] = [
 /// Parameters that not every spelling of their statement has: which has them, and why.
 const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
     ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
-    ("claim_jobs", &["queue", "limit"], &["sqlite"], "one queue at a time"),
+    (
+        "claim_jobs",
+        &["queue", "limit", "from_priority", "from_at", "from_id", "to_priority"],
+        &["sqlite"],
+        "one stretch of one queue at a time",
+    ),
     ("insert_available", &["notify"], &["postgres"], "nobody else has notifications"),
     ("insert_available", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_job", &["notify"], &["postgres"], "nobody else has notifications"),

@@ -34,7 +34,10 @@ impl Mariadb {
     /// Picks and marks in one transaction; answers ids and the numbers of their claims.
     fn claim(&mut self) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
-        let wanted = params! { "queue" => "default", "limit" => BATCH, "kinds" => KINDS, "suspects" => 0, "now" => None::<String> };
+        let wanted = params! {
+            "queue" => "default", "limit" => BATCH, "kinds" => KINDS, "suspects" => 0, "now" => None::<String>,
+            "from_priority" => 0, "from_at" => mysql::Value::Date(1970, 1, 1, 0, 0, 0, 0), "from_id" => 0,
+        };
         let rows: Vec<mysql::Row> = tx.exec(&self.pick, wanted)?;
         let Some(at) = rows.last().and_then(|row| row.as_ref(row.len() - 1)).cloned() else { return Ok(Vec::new()) };
         let read = |row: &mysql::Row| Some((row.get::<i64, _>("id")?, row.get::<i64, _>("claim_seq")? + 1));

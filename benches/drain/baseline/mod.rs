@@ -25,6 +25,9 @@ const WORKER: &str = "bare";
 /// The kinds that are claimed, as the library names them too.
 const KINDS: &str = r#"["noop"]"#;
 
+/// Before all jobs: claims look from there on.
+const EPOCH: &str = "1970-01-01T00:00:00.000000Z";
+
 /// The last job that is not completed. While there is one, it is found at the end of the table, without reading it all.
 const UNFINISHED: &str = "SELECT id FROM drip_job WHERE state <> 'completed' ORDER BY id DESC LIMIT 1";
 

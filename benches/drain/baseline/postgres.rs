@@ -5,7 +5,7 @@ use std::{ops::Range, time::SystemTime};
 
 use postgres::{Client, NoTls, Statement};
 
-use super::{BATCH, Bare, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
+use super::{BATCH, Bare, EPOCH, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
 use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
@@ -47,7 +47,9 @@ impl Postgres {
 
 impl Bare for Postgres {
     fn drain(&mut self) -> Result<u32> {
-        let wanted = format!(r#"[{{"queue":"default","limit":{BATCH}}}]"#);
+        let wanted = format!(
+            r#"[{{"queue":"default","limit":{BATCH},"stretches":[{{"from_priority":0,"from_at":"{EPOCH}","from_id":0,"to_priority":4}}]}}]"#
+        );
         let now = None::<SystemTime>;
         let mut drained = 0;
         loop {

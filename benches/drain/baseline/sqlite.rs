@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params};
 
-use super::{BATCH, Bare, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
+use super::{BATCH, Bare, EPOCH, KINDS, UNFINISHED, WORKER, all_of, args, claims, whole};
 use crate::{Result, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
@@ -31,7 +31,8 @@ impl Sqlite {
         let claimed = tx
             .prepare_cached(&self.claim)?
             .query_map(
-                named_params! { ":queue": "default", ":limit": BATCH, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now() },
+                named_params! { ":queue": "default", ":limit": BATCH, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now(),
+                    ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
                 |row| Ok((row.get("id")?, row.get("claim_seq")?)),
             )?
             .collect::<rusqlite::Result<Vec<_>>>()?;

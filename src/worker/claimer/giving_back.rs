@@ -50,6 +50,7 @@ impl Claimer {
         claimed.iter().for_each(|one| self.shared.budget.free(one.place));
         let given: Vec<Job> = answers.into_iter().flatten().collect();
         given.iter().for_each(|job| attempt::tell_given_back(&self.shared.client, job));
+        self.reopen(&given);
         given.len()
     }
 

@@ -3,7 +3,10 @@
 use drip::{AnySession, Dialect, Error, JobFilter, Page, Result, State};
 
 use super::{analyse, check, fill, filters, leave_statistics_to_the_test};
-use crate::support::{Db, End};
+use crate::support::{
+    Db, End,
+    statement::{self, parameter},
+};
 
 /// Verbs, by how many rows and entries of indexes they may read at most.
 type Verb = fn(AnySession<'_>) -> Result<usize>;
@@ -70,6 +73,7 @@ on_every_database! {
         if db.dialect != Dialect::Sqlite {
             reads_are_bounded(db);
         }
+        what_a_claim_has_passed_is_not_read_again(db);
     }
 }
 
@@ -93,6 +97,53 @@ fn reads_are_bounded(db: &Db) {
         assert!(read <= most, "{what}: {read} rows are read");
     }
     assert!(found > 1000, "{found}");
+}
+
+/// A fifth of the jobs are available and of a kind that nobody handles, all due at the same time.
+fn what_a_claim_has_passed_is_not_read_again(db: &Db) {
+    let due = if db.dialect == Dialect::Sqlite { "2020-01-01T00:00:00.000000Z" } else { "2020-01-01 00:00:00" };
+    db.execute(&format!(
+        "UPDATE drip_job SET state = 'available', finalized_at = NULL, unique_key = NULL, unique_states = NULL,
+                             kind = 'unknown', scheduled_at = '{due}'
+         WHERE queue = 'q2'"
+    ));
+    let last = db.number("SELECT max(id) FROM drip_job WHERE queue = 'q2' AND priority = 1");
+    db.execute(&format!("UPDATE drip_job SET kind = 'k1' WHERE id = {last}"));
+    for _ in ["as it was filled", "analysed"] {
+        if db.dialect == Dialect::Sqlite {
+            let plan =
+                super::plans(db, &|place| statement::text(db.dialect, "claim_jobs", place), true, false).remove(0);
+            assert!(plan.text.contains("(priority,scheduled_at)>(?,?) AND priority<?"), "{}", plan.text);
+        } else {
+            assert!(read_by_claim(db, last, 0) > 10_000);
+            let read = read_by_claim(db, last, last - 100);
+            assert!(read <= FEW, "{read} rows are read");
+        }
+        analyse(db);
+    }
+}
+
+/// How much a claim reads which looks for jobs of the first priority behind this one, and finds the `last`.
+fn read_by_claim(db: &Db, last: i64, behind: i64) -> i64 {
+    let name = if db.dialect == Dialect::Postgres { "claim_jobs" } else { "pick_jobs" };
+    let sql = statement::text(db.dialect, name, |name| match name {
+        "wanted" => format!(
+            r#"'[{{"queue": "q2", "limit": 10, "stretches": [{{"from_priority": 1, "from_at": "2020-01-01T00:00:00Z",
+                 "from_id": {behind}, "to_priority": 1}}]}}]'"#
+        ),
+        "queue" => "'q2'".to_owned(),
+        "limit" => "10".to_owned(),
+        "from_priority" | "to_priority" => "1".to_owned(),
+        "from_at" => "'2020-01-01 00:00:00'".to_owned(),
+        "from_id" => behind.to_string(),
+        name => parameter(name, db.dialect).1.literal(db.dialect),
+    });
+    let (read, _) = db.ended(End::Rollback, |tx| {
+        let before = tx.number(READ[db.dialect as usize]);
+        assert_eq!(tx.number(&sql.expect("the dialect has it")), last);
+        tx.number(READ[db.dialect as usize]) - before
+    });
+    read
 }
 
 /// How many rows and entries of indexes this transaction has read.

@@ -55,7 +55,7 @@ impl Tx<'_, '_> {
     pub fn number(&mut self, sql: &str) -> i64 {
         match &mut self.open {
             Open::Postgres(tx) => tx.query_one(sql, &[]).unwrap().get(0),
-            Open::Mariadb(tx) => tx.query_first(sql).unwrap().unwrap(),
+            Open::Mariadb(tx) => tx.query_first::<mysql::Row, _>(sql).unwrap().unwrap().get(0).unwrap(),
             Open::Sqlite(tx) => tx.query_row(sql, [], |row| row.get(0)).unwrap(),
         }
     }

@@ -1,0 +1,75 @@
+//! A worker's claim, and what can be learnt from one: how far the claimer has seen, and how long the way was.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::{
+    claim::{Claimant, Wanted, claim, claim_singly},
+    queues, read,
+};
+use crate::{
+    Job, Result,
+    dialect::{ClaimStyle, Connection, Sql},
+    session::{Mode, own},
+};
+
+/// What a claim has brought.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// In order of queue as wanted, priority, due time and id.
+    pub(crate) jobs: Vec<Job>,
+    /// Where fewer came than were wanted, the claim has passed by all the others.
+    pub(crate) whole: bool,
+    /// What there was to be seen, if the claim was asked to look.
+    pub(crate) sight: Option<Sight>,
+}
+
+/// What a claim sees beside the jobs that it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// When it began, by the clock that decides who is due.
+    pub(crate) at: Timestamp,
+    /// The queues that were paused then; [`ALL_QUEUES`](queues::ALL_QUEUES) among them, if all were.
+    pub(crate) paused: Vec<String>,
+    /// How long its statements took, without begin and commit.
+    pub(crate) took: Duration,
+    /// How much of that was spent on the way to the database and back.
+    pub(crate) on_the_way: Duration,
+}
+
+/// Claims on a connection of our own, in a transaction of its own; looks around before, if `looking`.
+pub(crate) fn claim_on(
+    connection: &mut (dyn Connection + '_),
+    now: Option<Timestamp>,
+    wanted: &[Wanted],
+    claimant: &Claimant<'_>,
+    looking: bool,
+) -> Result<Taken> {
+    let taken = own(connection, now, Mode::Transaction, &mut |sql| match looking {
+        true => survey(sql, wanted, claimant),
+        false => Ok(Taken { jobs: claim(sql, wanted, claimant)?, whole: true, sight: None }),
+    });
+    match taken {
+        Err(error) if error.is_unique_conflict() => {
+            let jobs = own(connection, now, Mode::Transaction, &mut |sql| claim_singly(sql, wanted, claimant))?;
+            Ok(Taken { jobs, whole: false, sight: None })
+        }
+        taken => taken,
+    }
+}
+
+fn survey(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Taken> {
+    let at = read::current_time(sql)?;
+    let asked = Instant::now();
+    // A statement that reads next to nothing: as long as it takes is the way.
+    let paused = queues::paused(sql)?;
+    let (way, began) = (asked.elapsed(), Instant::now());
+    let jobs = claim(sql, wanted, claimant)?;
+    let statements = match sql.dialect().claim_style() {
+        ClaimStyle::AllQueues => 1,
+        ClaimStyle::QueueByQueue | ClaimStyle::PickThenMark => 1 + wanted.len() as u32,
+    };
+    let sight = Sight { at, paused, took: began.elapsed(), on_the_way: way * statements };
+    Ok(Taken { jobs, whole: true, sight: Some(sight) })
+}

@@ -1,0 +1,261 @@
+//! From where the claims of a worker start in each queue.
+//!
+//! From the head, as long as that is quick: then the order is exact and nothing waits. Where claims from the head have
+//! become slow (a million jobs of a kind that nobody here handles, entries of the index that are dead but cannot be
+//! removed), the claimer carries a [`Bound`]: a position in each priority up to which it has seen nothing that it could
+//! take, and from which the next claim goes on. What comes to be claimable below that is found by looking again: every
+//! second at the last few seconds, and now and then from the head, the more seldom the longer that takes.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    Job,
+    name::ALL_QUEUES,
+    queue::{
+        claim::Wanted,
+        stretch::{Bound, PRIORITIES, Position},
+        survey::{Sight, Taken},
+    },
+};
+
+/// What a claim may take before it is asked why, and what each job and each queue in it may take besides.
+const QUICK: Duration = Duration::from_millis(5);
+const QUICK_EACH: Duration = Duration::from_micros(50);
+
+/// How often that is asked at most, where all claims take long for another reason.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where the end of a queue was seen, the bound stays this far behind the time: transactions that insert take a while to
+/// commit.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
+/// How often the claimer looks at what is within that slack.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Claims that look take at most one part in so many of the time: those of the slack; those from the head; those from the
+/// head for which there is a reason.
+const LOOK_SHARE: u32 = 4;
+const WALK_SHARE: u32 = 20;
+const REASONED_SHARE: u32 = 4;
+
+/// The longest time between two claims from the head of a queue.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The bounds of all queues that have one.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    carried: HashMap<String, Carried>,
+    /// The last claim from the head took long: the next one is to find out whether it was the way.
+    doubt: bool,
+    doubted: Option<Instant>,
+}
+
+/// What is known of a queue in which claims from the head are slow.
+#[derive(Debug)]
+struct Carried {
+    /// Nothing up to here is to be taken, by all that has been seen.
+    passed: Bound,
+    /// When the queue was last looked at, by the database's clock.
+    seen: Timestamp,
+    paused: bool,
+    /// When the slack is to be looked at again, and when the queue is to be walked from its head.
+    look_due: Instant,
+    walk_due: Instant,
+    /// When it was last walked, and how long that took.
+    walked: Instant,
+    walk: Duration,
+}
+
+impl Bounds {
+    /// Sets where claims that are about to be made start; answers whether they are to look around.
+    pub(super) fn set_out(&self, wanted: &mut [Wanted], now: Instant) -> bool {
+        let mut looks = self.doubt;
+        for one in wanted {
+            let Some(carried) = self.carried.get(&one.queue) else { continue };
+            looks |= now >= carried.due();
+            one.beyond = carried.start(now);
+        }
+        looks
+    }
+
+    /// Learns from what these claims have brought; they `began` then, and have ended just now.
+    pub(super) fn learn(&mut self, wanted: &[Wanted], taken: &Taken, began: Instant, now: Instant) {
+        let from_head = wanted.iter().any(|one| one.beyond.is_none());
+        let doubted = std::mem::take(&mut self.doubt);
+        let quick = QUICK + QUICK_EACH * (taken.jobs.len() + wanted.len()) as u32;
+        match &taken.sight {
+            Some(sight) => {
+                let long = sight.took > quick + sight.on_the_way;
+                wanted.iter().for_each(|one| self.see(one, sight, long, now));
+            }
+            None => {
+                let rested = self.doubted.is_none_or(|last| now.duration_since(last) >= DOUBT_INTERVAL);
+                self.doubt = !doubted && from_head && rested && now.duration_since(began) > quick;
+            }
+        }
+        if self.doubt {
+            self.doubted = Some(now);
+        }
+        for one in wanted {
+            if let Some(carried) = self.carried.get_mut(&one.queue) {
+                carried.pass(one, taken);
+                if taken.sight.is_none() && began >= carried.due() {
+                    carried.rest(now);
+                }
+            }
+        }
+    }
+
+    /// A claim of this queue has looked around, and has `long` been on its way.
+    fn see(&mut self, one: &Wanted, sight: &Sight, long: bool, now: Instant) {
+        let paused = sight.paused.iter().any(|name| *name == one.queue || name == ALL_QUEUES);
+        let from_head = one.beyond.is_none();
+        if from_head && !long {
+            self.carried.remove(&one.queue);
+        } else if from_head {
+            let carried = self.carried.entry(one.queue.clone()).or_insert_with(|| Carried::new(now));
+            carried.walked(sight.took, now);
+        }
+        if let Some(carried) = self.carried.get_mut(&one.queue) {
+            carried.see(sight, paused, now);
+            if !from_head {
+                // A walk says nothing about how long the next look takes.
+                carried.look_due = now + LOOK_INTERVAL.max(sight.took * LOOK_SHARE);
+            }
+        }
+    }
+
+    /// This job may be claimed again.
+    pub(super) fn reopen(&mut self, job: &Job) {
+        if let (Some(carried), Some(priority)) = (self.carried.get_mut(&job.queue), index(job)) {
+            let before = Position { at: job.scheduled_at, id: job.id.saturating_sub(1) };
+            carried.passed[priority] = carried.passed[priority].min(before);
+        }
+    }
+
+    /// Jobs of any queue have become available that were due from this time on.
+    pub(super) fn reopen_from(&mut self, earliest: Timestamp, now: Instant) {
+        for carried in self.carried.values_mut() {
+            // Farther back each such job would be another walk.
+            if Position::before(earliest) < carried.slack() {
+                carried.hurry(now);
+            }
+            let from = carried.slack().max(Position::before(earliest));
+            carried.passed.iter_mut().for_each(|passed| *passed = from.min(*passed));
+        }
+    }
+
+    /// Something that was passed by may be claimable now, nobody knows where.
+    pub(super) fn reopen_any(&mut self, now: Instant) {
+        self.carried.values_mut().for_each(|carried| carried.hurry(now));
+    }
+
+    /// Nothing is known any more.
+    pub(super) fn forget(&mut self) {
+        *self = Bounds::default();
+    }
+
+    /// Of queues that are no longer served.
+    pub(super) fn forget_all_but(&mut self, is_served: impl Fn(&str) -> bool) {
+        self.carried.retain(|queue, _| is_served(queue));
+    }
+
+    /// When to look again, though nothing calls for it.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.carried.values().map(Carried::due).min()
+    }
+}
+
+impl Carried {
+    fn new(now: Instant) -> Carried {
+        Carried {
+            passed: [Position::first(); PRIORITIES],
+            seen: Position::first().at,
+            paused: false,
+            look_due: now,
+            walk_due: now,
+            walked: now,
+            walk: Duration::ZERO,
+        }
+    }
+
+    fn due(&self) -> Instant {
+        self.look_due.min(self.walk_due)
+    }
+
+    /// Where to start: from the head, from before the slack, or from where the last claim ended.
+    fn start(&self, now: Instant) -> Option<Bound> {
+        if now >= self.walk_due {
+            return None;
+        }
+        let looks = now >= self.look_due;
+        Some(self.passed.map(|passed| if looks { passed.min(self.slack()) } else { passed }))
+    }
+
+    /// Later than this jobs may come to be claimable that are due earlier than others that were seen.
+    fn slack(&self) -> Position {
+        Position::before(self.seen.saturating_sub(SLACK).unwrap_or(self.seen))
+    }
+
+    fn walked(&mut self, took: Duration, now: Instant) {
+        (self.walked, self.walk) = (now, took);
+        self.walk_due = now + (took * WALK_SHARE).min(LONGEST);
+    }
+
+    /// There is a reason to walk soon.
+    fn hurry(&mut self, now: Instant) {
+        let soon = self.walked + (self.walk * REASONED_SHARE).min(LONGEST);
+        self.walk_due = self.walk_due.min(soon.max(now));
+    }
+
+    fn see(&mut self, sight: &Sight, paused: bool, now: Instant) {
+        self.look_due = now + LOOK_INTERVAL;
+        if sight.at < self.seen {
+            // The clock has been set back: what is due now is below what was passed.
+            (self.passed, self.walk_due) = ([Position::first(); PRIORITIES], now);
+        }
+        if std::mem::replace(&mut self.paused, paused) && !paused {
+            self.walk_due = now;
+        }
+        // In a pause nothing is seen of the queue.
+        self.seen = if paused { self.seen.min(sight.at) } else { sight.at };
+    }
+
+    /// Moves the bound to where a claim has ended: at the last job that it took or, if there were not enough, at the end
+    /// of the queue.
+    fn pass(&mut self, one: &Wanted, taken: &Taken) {
+        let jobs: Vec<&Job> = taken.jobs.iter().filter(|job| job.queue == one.queue).collect();
+        let at_end = taken.whole && jobs.len() < one.limit;
+        let last = jobs.last().and_then(|job| index(job));
+        let slack = self.slack();
+        for (priority, passed) in self.passed.iter_mut().enumerate() {
+            let newest = jobs.iter().rev().find(|job| index(job) == Some(priority));
+            let newest = newest.map(|job| Position { at: job.scheduled_at, id: job.id });
+            if at_end || last.is_some_and(|last| priority < last) {
+                *passed = newest.into_iter().fold(slack.max(*passed), Ord::max);
+            } else if let Some(newest) = newest {
+                // Beyond it there may be more, even if it is one that an earlier claim has passed by.
+                *passed = newest;
+            }
+        }
+    }
+
+    /// A look that was due has shown nothing; the next one is not at once.
+    fn rest(&mut self, now: Instant) {
+        let later = now + LOOK_INTERVAL;
+        (self.look_due, self.walk_due) = (self.look_due.max(later), self.walk_due.max(later));
+    }
+}
+
+/// Which of the priorities it has.
+fn index(job: &Job) -> Option<usize> {
+    usize::from(job.priority).checked_sub(1).filter(|&priority| priority < PRIORITIES)
+}
+
+#[cfg(test)]
+mod tests;
