@@ -67,6 +67,7 @@ impl Client {
     ///
     /// Let the pool be large enough: a running worker keeps four of the pool's connections (five on PostgreSQL), and takes
     /// one for each transactional handler that is running. On PostgreSQL a client that inserts keeps one more to announce it.
+    /// A started [`Periodic`](crate::Periodic) keeps one.
     pub fn from_pool<M: ManageConnection<Connection: Driver>>(pool: Pool<M>) -> Client {
         Client::builder().from_pool(pool)
     }

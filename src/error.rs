@@ -30,6 +30,7 @@ struct Inner {
 enum Kind {
     Invalid { field: Cow<'static, str>, problem: String },
     NotFound { id: i64 },
+    NoSchedule { name: String },
     WrongState { verb: Verb, id: i64, state: State },
     LostClaim { id: i64 },
     UniqueConflict { id: Option<i64> },
@@ -50,9 +51,9 @@ impl Error {
         matches!(self.0.kind, Kind::Invalid { .. })
     }
 
-    /// There is no job with this id.
+    /// There is no job with this id, or no schedule of this name.
     pub fn is_not_found(&self) -> bool {
-        matches!(self.0.kind, Kind::NotFound { .. })
+        matches!(self.0.kind, Kind::NotFound { .. } | Kind::NoSchedule { .. })
     }
 
     /// The job is in a state in which the verb has no meaning; [`Error::state`] says which.
@@ -131,6 +132,11 @@ impl Error {
         Kind::NotFound { id }.into()
     }
 
+    /// The name has been checked, and so is fit for a message.
+    pub(crate) fn no_schedule(name: &str) -> Self {
+        Kind::NoSchedule { name: name.to_owned() }.into()
+    }
+
     pub(crate) fn wrong_state(verb: Verb, id: i64, state: State) -> Self {
         Kind::WrongState { verb, id, state }.into()
     }
@@ -204,6 +210,7 @@ impl fmt::Display for Error {
         match &self.0.kind {
             Kind::Invalid { field, problem } => write!(f, "{field}: {problem}"),
             Kind::NotFound { id } => write!(f, "there is no job {id}"),
+            Kind::NoSchedule { name } => write!(f, "there is no schedule {name:?}"),
             Kind::WrongState { verb, id, state } => {
                 write!(f, "cannot {} job {id}: it is {state}", verb.name())
             }

@@ -12,7 +12,9 @@ pub(crate) use news::{News, Timing};
 
 use std::time::Duration;
 
-use crate::{Job, State};
+use jiff::Timestamp;
+
+use crate::{Count, Job, State};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,17 +97,44 @@ pub enum Event {
         worker: String,
     },
     /// The database cannot be used: the connection is lost, it has become read-only, or (SQLite) somebody has held the write
-    /// lock for longer than the 10 s that are waited for it. The worker tries again until it is back.
+    /// lock for longer than the 10 s that are waited for it. The worker, or [`Background`](crate::Background), tries again
+    /// until it is back.
     DatabaseLost {
-        /// The worker's id.
+        /// Its id.
         worker: String,
         /// The error.
         error: String,
     },
     /// The database is back.
     DatabaseBack {
-        /// The worker's id.
+        /// The id of the one that had lost it.
         worker: String,
+    },
+    /// A slot of a schedule has come, and its job is inserted.
+    SlotFired {
+        /// The schedule.
+        schedule: String,
+        /// The slot.
+        slot: Timestamp,
+        /// The id of its job.
+        job: i64,
+        /// Whether that was there already and is the same (see [`Unique`](crate::Unique)): nothing was inserted.
+        is_duplicate: bool,
+    },
+    /// Nobody was there in time for slots of a schedule. Some of them may yield jobs yet ([`Missed`](crate::Missed)), of
+    /// which [`SlotFired`](Event::SlotFired) tells.
+    SlotsMissed {
+        /// The schedule.
+        schedule: String,
+        /// How many.
+        count: Count,
+    },
+    /// A schedule can yield nothing ([`Fired::error`](crate::Fired::error)); it is tried again.
+    ScheduleFailed {
+        /// The schedule.
+        schedule: String,
+        /// Why.
+        error: String,
     },
     /// PostgreSQL: notifications are being listened for.
     Listening {

@@ -77,14 +77,17 @@
 //! | [`rescue_jobs`], [`promote_jobs`], [`expire_jobs`] | upkeep that workers see to by themselves, by hand |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
+//! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | jobs that come again and again |
+//! | [`pause_schedule`], [`resume_schedule`], [`run_schedule_now`], [`fire_schedules`] | the same, while they do |
 //!
 //! Given a `&Job` from a handler, a verb acts for that claim only: once the claim has ended, it answers an error that
 //! [`is_lost_claim`](Error::is_lost_claim). Given an id, it acts for an operator, and ends any claim.
 //!
 //! Further on: what failed jobs wait for ([`RetryPolicy`]), jobs that are the same as others ([`Unique`]), other endings
-//! than done or failed ([`Outcome`]), handlers that should stop ([`CancelToken`]), what happens at the moment
-//! ([`Event`]), what has been counted ([`Metrics`]), what runs around inserts and handlers
-//! ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)), what went wrong ([`Error`]).
+//! than done or failed ([`Outcome`]), jobs that come again and again ([`Periodic`], [`Schedule`], [`Rule`]), handlers that
+//! should stop ([`CancelToken`]), what happens at the moment ([`Event`]), what has been counted ([`Metrics`]), what runs
+//! around inserts and handlers ([`on_insert`](ClientBuilder::on_insert), [`middleware`](Worker::middleware)),
+//! what went wrong ([`Error`]).
 //!
 //! # States
 //!
@@ -164,9 +167,11 @@ mod name;
 mod new_job;
 #[cfg(feature = "postgres")]
 mod notify;
+mod periodic;
 mod queue;
 mod queue_info;
 mod retry;
+mod scheduler;
 mod session;
 mod state;
 mod stopwatch;
@@ -188,6 +193,7 @@ pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
 pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
+pub use periodic::{Interval, Missed, Rule, Schedule, ScheduleInfo};
 pub use queue_info::{QueueInfo, QueueSummary};
 pub use retry::RetryPolicy;
 pub use state::State;
@@ -196,17 +202,20 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, Why, WorkerInfo, cancel_job,
-    cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs, fail_job,
-    fetch_jobs, get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_workers,
-    pause_all, pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all,
-    resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue, why_job,
+    Changed, Cursor, Failure, Fired, Inserted, JobCount, JobCounts, Listed, Page, Target, Why, WorkerInfo, cancel_job,
+    cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, delete_schedule, discard_job, discard_jobs,
+    expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule, insert_job, insert_many,
+    insert_many_fast, list_jobs, list_queues, list_schedules, list_workers, pause_all, pause_queue, pause_schedule,
+    promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all, resume_queue, resume_schedule,
+    retry_completed_job, retry_job, retry_jobs, run_schedule_now, snooze_job, swap_job, update_job, upsert_queue,
+    upsert_schedule, why_job,
 };
 
 // Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use machine::Background;
 pub use metrics::Metrics;
+pub use scheduler::{Periodic, Undeclared};
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
     Worker,

@@ -40,7 +40,8 @@ macro_rules! step {
 }
 
 /// All steps, in order.
-const STEPS: &[Step] = &[step!(1, "001_jobs"), step!(2, "002_workers"), step!(3, "003_timetable")];
+const STEPS: &[Step] =
+    &[step!(1, "001_jobs"), step!(2, "002_workers"), step!(3, "003_timetable"), step!(4, "004_schedules")];
 
 /// What surrounds the steps of one dialect.
 struct Frame {

@@ -108,10 +108,12 @@ impl<'a> AnySession<'a> {
 
     /// The job as the hooks of the client leave it, checked.
     pub(crate) fn check(&self, job: NewJob) -> Result<Checked> {
-        match self.hooks {
-            Some(client) => client.insert_hooks().apply(job)?.check(),
-            None => job.check(),
-        }
+        checked(self.hooks, job)
+    }
+
+    /// Whose hooks jobs pass on their way.
+    pub(crate) fn hooks(&self) -> Option<&'a Client> {
+        self.hooks
     }
 
     /// Runs `work` in a transaction: the caller's, or one of its own which is tried again after a transient error.
@@ -183,6 +185,14 @@ impl<'a> AnySession<'a> {
             },
             Place::Transaction(mut link, dialect) => work(&mut Sql::callers(&mut *link, dialect, now)),
         }
+    }
+}
+
+/// A job as the hooks of a client leave it, checked.
+pub(crate) fn checked(hooks: Option<&Client>, job: NewJob) -> Result<Checked> {
+    match hooks {
+        Some(client) => client.insert_hooks().apply(job)?.check(),
+        None => job.check(),
     }
 }
 

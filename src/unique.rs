@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result, duration::MAX_DURATION, json, state::State};
@@ -167,6 +168,56 @@ impl Unique {
 impl Default for Unique {
     fn default() -> Self {
         Unique::new()
+    }
+}
+
+/// As it is kept where jobs are made of it later. What is not known here was written by a newer version.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoredUnique {
+    by_args: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_period_us: Option<u64>,
+    by_queue: bool,
+    exclude_kind: bool,
+    /// Their names; none: the default.
+    by_states: Vec<String>,
+    replace: bool,
+}
+
+impl StoredUnique {
+    pub(crate) fn of(unique: &Unique) -> StoredUnique {
+        let states = State::ALL.into_iter().filter(|state| unique.states & state.bit() != 0);
+        StoredUnique {
+            by_args: unique.args == Args::All,
+            by_keys: match &unique.args {
+                Args::Keys(keys) => Some(keys.clone()),
+                _ => None,
+            },
+            by_period_us: unique.period.map(|period| u64::try_from(period.as_micros()).unwrap_or(u64::MAX)),
+            by_queue: unique.queue,
+            exclude_kind: !unique.kind,
+            by_states: states.map(|state| state.name().to_owned()).collect(),
+            replace: unique.replaces(),
+        }
+    }
+
+    pub(crate) fn read(self) -> Result<Unique> {
+        let states = self.by_states.iter().map(|name| name.parse()).collect::<Result<Vec<State>>>()?;
+        Ok(Unique {
+            args: match self.by_keys {
+                Some(keys) => Args::Keys(keys),
+                None if self.by_args => Args::All,
+                None => Args::Ignored,
+            },
+            period: self.by_period_us.map(Duration::from_micros),
+            queue: self.by_queue,
+            kind: !self.exclude_kind,
+            states: if states.is_empty() { Unique::new().states } else { mask(states) },
+            on_duplicate: if self.replace { OnDuplicate::Replace } else { OnDuplicate::Keep },
+        })
     }
 }
 

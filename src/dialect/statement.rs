@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// The columns of a job, in the order in which [`Job`](crate::Job) reads them; `{job}` in a statement stands for it.
 const JOB_COLUMNS: &str = include_str!("../../sql/job_columns.sql");
 
+/// The columns of a schedule, as [`ScheduleInfo`](crate::ScheduleInfo) reads them; `{schedule}` in a statement.
+const SCHEDULE_COLUMNS: &str = include_str!("../../sql/schedule_columns.sql");
+
 /// Whether a row holds its unique key, in the words of the partial index; `{active}` in a statement stands for it.
 const ACTIVE: &str = include_str!("../../sql/active.sql");
 
@@ -114,7 +117,8 @@ impl Text {
 }
 
 pub(super) fn with_fragments(sql: &str) -> String {
-    sql.replace("{job}", JOB_COLUMNS.trim()).replace("{active}", ACTIVE.trim())
+    let sql = sql.replace("{job}", JOB_COLUMNS.trim()).replace("{active}", ACTIVE.trim());
+    sql.replace("{schedule}", SCHEDULE_COLUMNS.trim())
 }
 
 enum Piece<'s> {

@@ -112,16 +112,24 @@ pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<It
     let client = session.client();
     let inserted = session.write(|sql| insert_all(sql, &checked))?;
     if let Some(client) = client {
-        let asked = inserted.iter().zip(&checked);
-        tell(client, asked.filter(|(it, _)| !it.is_duplicate()).map(|(it, checked)| (it.job(), checked)));
+        tell_inserted(client, &inserted, &checked);
     }
     Ok(inserted)
 }
 
-/// Tells subscribers of jobs that have been committed, and wakes the workers.
+/// Tells subscribers of those that are new of jobs that have been committed, and wakes the workers.
+pub(super) fn tell_inserted<'j>(
+    client: &Client,
+    inserted: impl IntoIterator<Item = &'j Inserted>,
+    checked: impl IntoIterator<Item = &'j Checked>,
+) {
+    let asked = inserted.into_iter().zip(checked);
+    tell(client, asked.filter(|(it, _)| !it.is_duplicate()).map(|(it, checked)| (it.job(), checked)));
+}
+
 fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
     let jobs = jobs.inspect(|(job, _)| {
-        tell_inserted(client, job);
+        tell_one(client, job);
         if job.scheduled_at < job.created_at {
             client.wake().wake_for_reopened();
         }
@@ -135,12 +143,12 @@ fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>)
     }
 }
 
-fn tell_inserted(client: &Client, job: &Job) {
+fn tell_one(client: &Client, job: &Job) {
     client.events().tell_job(News::Inserted, job, &Timing::default(), || JobEvent::of(job));
 }
 
 /// Inserts one job; the caller has seen to a transaction if it is unique.
-fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
+pub(super) fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
     let unique_key = unique_key(sql, checked)?;
     let Some(key) = &unique_key else {
         if checked.job.is_available_at_once() {
@@ -163,7 +171,7 @@ fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
 }
 
 /// Inserts many: runs of ordinary jobs together, unique ones one by one in between.
-fn insert_all(sql: &mut Sql<'_>, jobs: &[Checked]) -> Result<Vec<Inserted>> {
+pub(super) fn insert_all(sql: &mut Sql<'_>, jobs: &[Checked]) -> Result<Vec<Inserted>> {
     let mut inserted = Vec::with_capacity(jobs.len());
     for run in jobs.chunk_by(|a, b| a.job.unique.is_none() && b.job.unique.is_none()) {
         match run {

@@ -12,6 +12,7 @@ pub(crate) mod due;
 mod edit;
 pub(crate) mod ending;
 mod expire;
+pub(crate) mod fire;
 pub(crate) mod insert;
 mod list;
 mod load;
@@ -20,6 +21,7 @@ mod queue_list;
 pub(crate) mod queues;
 pub(crate) mod read;
 mod replace;
+pub(crate) mod schedules;
 pub(crate) mod settle;
 pub(crate) mod stretch;
 pub(crate) mod survey;
@@ -34,12 +36,16 @@ pub use due::promote_jobs;
 pub use edit::{delete_job, swap_job, update_job};
 pub use ending::Failure;
 pub use expire::expire_jobs;
+pub use fire::{Fired, fire_schedules};
 pub use insert::{Inserted, insert_job, insert_many};
 pub use list::{Cursor, Listed, Page, list_jobs};
 pub use load::insert_many_fast;
 pub use queue_list::list_queues;
 pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
 pub use read::get_job;
+pub use schedules::{
+    delete_schedule, get_schedule, list_schedules, pause_schedule, resume_schedule, run_schedule_now, upsert_schedule,
+};
 pub use settle::Target;
 pub use verbs::{
     cancel_job, complete_job, discard_job, fail_job, record_output, release_job, retry_completed_job, retry_job,

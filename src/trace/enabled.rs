@@ -87,6 +87,17 @@ pub(crate) fn tell(event: &Event) {
         }
         Event::QueuePaused { queue } => event!(target: TARGET, Level::INFO, queue, "paused"),
         Event::QueueResumed { queue } => event!(target: TARGET, Level::INFO, queue, "resumed"),
+        Event::SlotFired { schedule, slot, job, is_duplicate } => {
+            let slot = slot.to_string();
+            event!(target: TARGET, Level::DEBUG, schedule, slot, job, is_duplicate, "a slot has come");
+        }
+        Event::SlotsMissed { schedule, count } => {
+            let count = count.number;
+            event!(target: TARGET, Level::WARN, schedule, count, "slots were missed");
+        }
+        Event::ScheduleFailed { schedule, error } => {
+            event!(target: TARGET, Level::ERROR, schedule, error, "a schedule can yield nothing");
+        }
         Event::Stopped { worker } => event!(target: TARGET, Level::INFO, worker, "stopped"),
     });
 }

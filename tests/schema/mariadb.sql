@@ -55,6 +55,35 @@ CREATE TABLE `drip_queue` (
   CONSTRAINT `drip_queue_name` CHECK (octet_length(`name`) between 1 and 127)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
+CREATE TABLE `drip_schedule` (
+  `name` varchar(127) NOT NULL,
+  `every_ms` bigint(20) DEFAULT NULL,
+  `offset_ms` bigint(20) NOT NULL DEFAULT 0,
+  `cron` varchar(255) DEFAULT NULL,
+  `time_zone` varchar(127) DEFAULT NULL,
+  `kind` varchar(127) NOT NULL,
+  `queue` varchar(127) NOT NULL DEFAULT 'default',
+  `args` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '{}' CHECK (json_valid(`args`)),
+  `metadata` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '{}' CHECK (json_valid(`metadata`)),
+  `options` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '{}' CHECK (json_valid(`options`)),
+  `catch_up` bigint(20) NOT NULL DEFAULT 1,
+  `grace_ms` bigint(20) NOT NULL DEFAULT 60000,
+  `jitter_ms` bigint(20) NOT NULL DEFAULT 0,
+  `next_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  `last_slot_at` datetime(6) DEFAULT NULL,
+  `last_job_id` bigint(20) DEFAULT NULL,
+  `paused_at` datetime(6) DEFAULT NULL,
+  `retired_at` datetime(6) DEFAULT NULL,
+  `owner` varchar(127) DEFAULT NULL,
+  `created_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  `updated_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),
+  PRIMARY KEY (`name`),
+  KEY `drip_schedule_due` (`next_at`,`name`),
+  CONSTRAINT `drip_schedule_name` CHECK (octet_length(`name`) between 1 and 127),
+  CONSTRAINT `drip_schedule_rule` CHECK (`every_ms` is null <> (`cron` is null) and `cron` is null = (`time_zone` is null)),
+  CONSTRAINT `drip_schedule_catch_up` CHECK (`catch_up` between 0 and 100)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+
 CREATE TABLE `drip_timetable` (
   `task` varchar(127) NOT NULL,
   `next_at` datetime(6) NOT NULL DEFAULT utc_timestamp(6),

@@ -72,6 +72,35 @@ CREATE TABLE drip_queue (
     CONSTRAINT drip_queue_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE drip_schedule (
+    name text COLLATE "C" NOT NULL,
+    every_ms bigint,
+    offset_ms bigint NOT NULL DEFAULT 0,
+    cron text,
+    time_zone text,
+    kind text NOT NULL,
+    queue text NOT NULL DEFAULT 'default'::text,
+    args json NOT NULL DEFAULT '{}'::json,
+    metadata json NOT NULL DEFAULT '{}'::json,
+    options json NOT NULL DEFAULT '{}'::json,
+    catch_up bigint NOT NULL DEFAULT 1,
+    grace_ms bigint NOT NULL DEFAULT 60000,
+    jitter_ms bigint NOT NULL DEFAULT 0,
+    next_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    last_slot_at timestamp with time zone,
+    last_job_id bigint,
+    paused_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    owner text COLLATE "C",
+    created_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    updated_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),
+    CONSTRAINT drip_schedule_catch_up CHECK (((catch_up >= 0) AND (catch_up <= 100))),
+    CONSTRAINT drip_schedule_name CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 127))),
+    CONSTRAINT drip_schedule_pkey PRIMARY KEY (name),
+    CONSTRAINT drip_schedule_rule CHECK ((((every_ms IS NULL) <> (cron IS NULL)) AND ((cron IS NULL) = (time_zone IS NULL))))
+);
+CREATE INDEX drip_schedule_due ON drip_schedule USING btree (next_at, name) WHERE ((paused_at IS NULL) AND (retired_at IS NULL));
+
 CREATE TABLE drip_timetable (
     task text COLLATE "C" NOT NULL,
     next_at timestamp with time zone NOT NULL DEFAULT statement_timestamp(),

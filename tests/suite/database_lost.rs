@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use drip::{Client, Context, Dialect, Event, HandlerResult, NewJob, State, Worker, insert_job};
+use drip::{
+    Client, Context, Dialect, Event, HandlerResult, Missed, NewJob, Periodic, Rule, Schedule, State, Worker, insert_job,
+};
 use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 
@@ -79,6 +81,32 @@ on_every_server! {
             assert_eq!(stage.losses(), (outage, outage));
         }
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    }
+
+    fn schedules_go_on_when_the_database_is_back(db: &Db) {
+        let hourly = || Schedule::new("s", Rule::every("1h"), NewJob::new("k", json!({}))).missed(Missed::All(100));
+        let client = Client::builder().clock(db.clock.clone()).connect(&db.url).unwrap();
+        let ear = Ear::of(&client);
+        let periodic = Periodic::new(&client).schedule(hourly()).start().unwrap();
+        let hour = Duration::from_secs(3600);
+        let hear_slot = |number: i64| {
+            ear.hear("a slot", |event| match event {
+                Event::SlotFired { slot, .. } => (slot.as_second() % 86_400 == number * 3600).then_some(()),
+                _ => None,
+            });
+        };
+        for outage in 0..3 {
+            db.clock.advance(hour);
+            hear_slot(2 * outage + 1);
+            kill_connections(db);
+            db.clock.advance(hour);
+            hear_slot(2 * outage + 2);
+        }
+        let told = |wanted: fn(&Event) -> bool| ear.count(wanted);
+        assert_eq!(told(|event| matches!(event, Event::DatabaseLost { .. })), 3);
+        assert_eq!(told(|event| matches!(event, Event::DatabaseBack { .. })), 3);
+        assert_eq!((db.jobs(), told(|event| matches!(event, Event::ScheduleFailed { .. }))), (6, 0));
+        assert!(periodic.stop(Duration::from_secs(10)));
     }
 
     fn the_return_of_the_database_is_told_though_there_is_nothing_to_do(db: &Db) {

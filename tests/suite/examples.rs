@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 16] = [
+const EXAMPLES: [(&str, &[&str]); 18] = [
     (
         "quickstart",
         &[
@@ -119,6 +119,25 @@ const EXAMPLES: [(&str, &[&str]); 16] = [
             "a letter to Ada",
             "a letter to Grace",
             "waiting: 0; paused: false; in order",
+        ],
+    ),
+    ("periodic", &["beat 1", "beat 2", "one scheduler stops: true", "beat 3", "beat 4", "each second had one: true"]),
+    (
+        "cron",
+        &[
+            "30 2 * * * (Europe/Paris)",
+            "  Sat 30 Mar, 02:30 (UTC+01)",
+            "  Sun 31 Mar, 03:00 (UTC+02)",
+            "  Mon 01 Apr, 02:30 (UTC+02)",
+            "  Sun 27 Oct, 02:30 (UTC+02)",
+            "  Mon 28 Oct, 02:30 (UTC+01)",
+            "*/30 * * * * (Europe/Paris)",
+            "  Sun 27 Oct, 02:30 (UTC+02)",
+            "  Sun 27 Oct, 02:00 (UTC+01)",
+            "cron: report of the day: 0 9 * * mon-fri (Europe/Paris); 5 to come",
+            r#"cron: "0 9 30 2 *" never comes: there is no such day"#,
+            "paused: true",
+            r#"the report of the day, because of "cron: report of the day""#,
         ],
     ),
     (

@@ -18,6 +18,7 @@ mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
+mod firing; // each slot of a schedule yields one job, whoever looks and whatever the clock does
 mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
@@ -36,11 +37,13 @@ mod outcomes; // what a handler answers is what becomes of its job
 mod output; // what a job has to show, and its metadata
 mod panics; // whatever panics costs one attempt, and no thread
 mod pause; // a queue that is paused is left alone within a second, and served at once when it is resumed
+mod periodic; // whoever looks after schedules declares them, and inserts their jobs when it is time
 mod plain_sql; // a row inserted with a console is a job, and what is no job the table refuses
 mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
+mod schedules; // jobs that come again and again are declared, read, paused, and run by hand
 mod schema; // what the migrations lead to is what is on file
 mod search_timeout; // a search that takes too long is given up
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection

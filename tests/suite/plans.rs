@@ -309,6 +309,43 @@ fn rows_read(conn: &mut mysql::Conn) -> u64 {
     counters.iter().filter(|(name, _)| name != "Handler_read_rnd_next").map(|(_, count)| count).sum()
 }
 
+/// A scheduler asks again and again, of however many schedules.
+#[test]
+fn what_is_due_is_found_among_many_schedules() {
+    for dialect in [Dialect::Postgres, Dialect::Mariadb, Dialect::Sqlite] {
+        Db::run(dialect, Place::Own, |db| {
+            let (time, numbers) = match db.dialect {
+                Dialect::Postgres => ("timestamptz '2040-01-01'", "SELECT n FROM generate_series(1, 10000) AS n"),
+                Dialect::Mariadb => ("'2040-01-01'", "SELECT seq AS n FROM seq_1_to_10000"),
+                _ => (
+                    "'2040-01-01T00:00:00.000000Z'",
+                    "WITH RECURSIVE a(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM a WHERE n < 10000) SELECT n FROM a",
+                ),
+            };
+            db.execute(&format!(
+                "INSERT INTO drip_schedule (name, every_ms, kind, next_at)
+                 SELECT n, 3600000, 'k', {time} FROM ({numbers}) AS numbers"
+            ));
+            for name in ["due_schedule", "next_slot"] {
+                let text = |place: &mut dyn FnMut(&str) -> String| statement::text(db.dialect, name, place);
+                for plan in plans(db, &text, true, false) {
+                    assert!(!plan.sorts && !plan.text.contains("Seq Scan on drip_schedule"), "{name}: {}", plan.text);
+                    assert!(plan.text.contains("drip_schedule_due"), "{name}: {}", plan.text);
+                }
+                if db.dialect == Dialect::Mariadb {
+                    let place = |name: &str| parameter(name, db.dialect).1.literal(db.dialect);
+                    let sql = statement::text(db.dialect, name, place).unwrap();
+                    let mut conn = db.mariadb();
+                    let before = rows_read(&mut conn);
+                    conn.query_drop(sql).unwrap();
+                    let read = rows_read(&mut conn) - before;
+                    assert!(read < 50, "{name} reads {read} rows");
+                }
+            }
+        });
+    }
+}
+
 /// Whoever sorts or scans locks every row it looks at, and leaves nothing to others until it commits.
 #[test]
 fn a_claim_locks_no_more_jobs_than_it_takes() {

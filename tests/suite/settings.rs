@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use drip::{
-    Dialect, NewJob, Session, State, Unique, complete_job, fetch_jobs, get_job, insert_job, insert_many, snooze_job,
+    AnySession, Dialect, Missed, NewJob, Rule, Schedule, Session, State, Unique, complete_job, fetch_jobs, get_job,
+    insert_job, insert_many, snooze_job,
 };
 use jiff::{SignedDuration, Timestamp};
 use mysql::prelude::Queryable;
@@ -82,6 +83,7 @@ where
     }
     drip::cancel_job(&mut *conn, waiting.id).unwrap();
     queue_verbs(setting, conn);
+    schedule_verbs(setting, conn);
 }
 
 fn queue_verbs<D>(setting: &str, conn: &mut D)
@@ -102,6 +104,36 @@ where
     assert!(listed[0].is_paused() && listed[0].oldest.is_some_and(|age| age < HOUR), "{setting}");
     assert!(!drip::resume_queue(&mut *conn, name).unwrap().is_paused(), "{setting}");
     assert_eq!(fetch_jobs(&mut *conn, name, "worker", 10).unwrap().len(), 1, "{setting}");
+}
+
+fn schedule_verbs<D>(setting: &str, conn: &mut D)
+where
+    for<'d> &'d mut D: Session,
+{
+    let name = "\u{e9}\\'";
+    let job =
+        NewJob::new("s", json!({"s": "\\'\"\n% é📮"})).metadata(json!({"by": "\\'"})).unique(Unique::new().by_args());
+    let schedule =
+        || Schedule::new(name, Rule::cron("*/5 * * * *", "Europe/Paris"), job.clone()).missed(Missed::All(9));
+    let declared = drip::upsert_schedule(&mut *conn, schedule()).unwrap();
+    assert_eq!(drip::upsert_schedule(&mut *conn, schedule()).unwrap().next_at, declared.next_at, "{setting}");
+    let to_come = declared.next_at.duration_since(Timestamp::now());
+    assert!(
+        to_come > SignedDuration::from_secs(-60) && to_come <= SignedDuration::from_mins(5),
+        "{setting}: {to_come}"
+    );
+    assert!(drip::pause_schedule(&mut *conn, name).unwrap().is_paused(), "{setting}");
+    assert!(!drip::resume_schedule(&mut *conn, name).unwrap().is_paused(), "{setting}");
+    let listed = drip::list_schedules(&mut *conn).unwrap();
+    assert_eq!(format!("{:?}", listed[0].job().unwrap()), format!("{job:?}"), "{setting}");
+    let later = listed[0].next_at + 2 * HOUR;
+    let fired = drip::fire_schedules(AnySession::new(&mut *conn).at(later)).unwrap();
+    assert_eq!((fired.len(), fired[0].slots.len(), fired[0].missed.number), (1, 10, 24), "{setting}");
+    let moved = drip::get_schedule(&mut *conn, name).unwrap().unwrap();
+    assert_eq!((moved.last_slot_at, moved.last_job_id), (Some(later), Some(fired[0].slots[0].1.job().id)), "{setting}");
+    assert!(drip::run_schedule_now(&mut *conn, name).unwrap().is_duplicate(), "{setting}");
+    drip::cancel_job(&mut *conn, fired[0].slots[0].1.job().id).unwrap();
+    assert_eq!(drip::delete_schedule(&mut *conn, name).unwrap(), moved, "{setting}");
 }
 
 fn settings_of(dialect: Dialect) -> &'static [&'static str] {

@@ -161,6 +161,26 @@ on_every_database! {
         }
     }
 
+    fn what_schedules_yield_is_told_too(db: &Db) {
+        use drip::{Rule, Schedule, fire_schedules, upsert_schedule};
+        for (name, rule) in [("good", Rule::every("1h")), ("unknown", Rule::cron("0 * * * *", "UTC"))] {
+            upsert_schedule(&db.client, Schedule::new(name, rule, secret("done"))).unwrap();
+        }
+        db.execute("UPDATE drip_schedule SET time_zone = 'Mars/Olympus' WHERE name = 'unknown'");
+        db.clock.advance(std::time::Duration::from_secs(2 * 3600));
+        let records = kept(Level::TRACE, false, || drop(fire_schedules(&db.client).unwrap()));
+        let told: Vec<_> = records.iter().filter(|record| !of(record, "schedule").is_empty()).collect();
+        let lines: Vec<_> = told.iter().map(|it| (it.0.as_str(), of(it, "schedule"), of(it, "message"))).collect();
+        assert_eq!(lines, [
+            ("WARN", "good", "slots were missed"),
+            ("DEBUG", "good", "a slot has come"),
+            ("DEBUG", "good", "a slot has come"),
+            ("ERROR", "unknown", "a schedule can yield nothing"),
+        ]);
+        assert_eq!((of(told[0], "count"), of(told[1], "slot")), ("1", "2030-01-01T01:00:00Z"));
+        assert!(of(told[3], "error").contains("Mars/Olympus") && !format!("{records:?}").contains("hunter2"));
+    }
+
     fn those_who_want_less_are_told_less(db: &Db) {
         let worker = worker(db);
         for (level, expected) in [(Level::ERROR, 0), (Level::WARN, 1), (Level::INFO, 1), (Level::DEBUG, 3)] {

@@ -11,10 +11,11 @@ use std::{
 };
 
 use drip::{
-    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, State, Unique, cancel_job, cancel_jobs,
-    complete_job, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, insert_job, insert_many,
-    insert_many_fast, pause_all, pause_queue, record_output, release_job, resume_all, resume_queue, retry_job,
-    retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
+    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, Rule, Schedule, State, Unique,
+    cancel_job, cancel_jobs, complete_job, delete_job, delete_jobs, delete_schedule, discard_job, discard_jobs,
+    fail_job, fetch_jobs, fire_schedules, insert_job, insert_many, insert_many_fast, pause_all, pause_queue,
+    pause_schedule, record_output, release_job, resume_all, resume_queue, resume_schedule, retry_job, retry_jobs,
+    run_schedule_now, snooze_job, swap_job, update_job, upsert_queue, upsert_schedule,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -153,6 +154,7 @@ fn mariadb_a_deadlock_over_a_unique_key_is_told_as_a_deadlock() {
 fn sqlite_a_deferred_transaction_with_an_old_snapshot_is_told_how_to_begin() {
     Db::run(Dialect::Sqlite, Place::Own, |db| {
         let jobs = Jobs::new(db);
+        prepare(db);
         for (verb, run) in VERBS {
             let (error, ended) = db.ended(End::Rollback, |tx| {
                 tx.number("SELECT count(*) FROM drip_job");
@@ -209,6 +211,10 @@ fn prepare(db: &Db) {
     if db.dialect == Dialect::Sqlite {
         db.execute("CREATE TABLE IF NOT EXISTS lost_blob (b BLOB)");
     }
+    // One that can be resumed, and one that has been due since the database's own time.
+    upsert_schedule(&db.client, schedule("lost").paused()).unwrap();
+    db.execute("DELETE FROM drip_schedule WHERE name = 'due'");
+    db.execute("INSERT INTO drip_schedule (name, every_ms, kind) VALUES ('due', 3600000, 'k')");
 }
 
 /// The connection's file may not grow further than that, or than it is; answers how many pages that are.
@@ -323,7 +329,17 @@ const VERBS: &[(&str, Verb)] = &[
     ("resume_queue", |on, _| resume_queue(on, "lost").map(drop)),
     ("pause_all", |on, _| pause_all(on)),
     ("resume_all", |on, _| resume_all(on)),
+    ("upsert_schedule", |on, _| upsert_schedule(on, schedule("lost")).map(drop)),
+    ("pause_schedule", |on, _| pause_schedule(on, "lost").map(drop)),
+    ("resume_schedule", |on, _| resume_schedule(on, "lost").map(drop)),
+    ("run_schedule_now", |on, _| run_schedule_now(on, "lost").map(drop)),
+    ("fire_schedules", |on, _| fire_schedules(on).map(drop)),
+    ("delete_schedule", |on, _| delete_schedule(on, "lost").map(drop)),
 ];
+
+fn schedule(name: &str) -> Schedule {
+    Schedule::new(name, Rule::every("1h"), plain())
+}
 
 fn plain() -> NewJob {
     NewJob::new("plain", json!({}))

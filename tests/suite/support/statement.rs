@@ -22,9 +22,9 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
     match name {
         "now" if dialect == Dialect::Sqlite => ("", time),
         // As in production: the database's own clock.
-        "now" | "expires_at" | "since" => ("timestamptz", Null),
-        "at" | "scheduled_at" | "created_at" => ("timestamptz", time),
-        "args" | "metadata" => ("json", Text("{}")),
+        "now" | "expires_at" | "since" | "slot" => ("timestamptz", Null),
+        "at" | "scheduled_at" | "created_at" | "next_at" => ("timestamptz", time),
+        "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
         "jobs" => (
             "json",
@@ -36,7 +36,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "ids" => ("json", Text("[8, 16, 24]")),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
-        "queues" | "notified" => ("json", Text(r#"["q1", "q2"]"#)),
+        "queues" | "notified" | "names" => ("json", Text(r#"["q1", "q2"]"#)),
         "wanted" => (
             "json",
             Text(
@@ -58,7 +58,11 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "pid" | "concurrency" | "lease_ms" => ("bigint", Int(1000)),
         "limit_ms" if dialect == Dialect::Postgres => ("text", Text("60000")),
         "limit_ms" => ("", Int(60_000)),
-        "suspects" => ("bigint", Null),
+        "suspects" | "job" => ("bigint", Null),
+        "every_ms" => ("bigint", Int(86_400_000)),
+        "offset_ms" | "catch_up" | "grace_ms" | "jitter_ms" => ("bigint", Int(0)),
+        "cron" | "time_zone" | "owner" => ("text", Null),
+        "paused" => ("boolean", Bool(false)),
         "claimed" => ("boolean", Bool(true)),
         "delay_us" | "ttl_us" | "timeout_ms" | "unique_states" => ("bigint", Null),
         "pending" | "ephemeral" | "notify" | "callers" => ("boolean", Bool(false)),
@@ -119,6 +123,7 @@ pub fn filtered(dialect: Dialect, name: &str, filter: &str, mut place: impl FnMu
     let sql = read(&format!("{}/{name}.sql", dialect.name()))?;
     let bare: String = sql.lines().map(|line| line.split("--").next().unwrap_or_default().to_owned() + "\n").collect();
     let sql = bare.replace("{job}", &read("job_columns.sql")?).replace("{active}", &read("active.sql")?);
+    let sql = sql.replace("{schedule}", &read("schedule_columns.sql")?);
     let sql = sql.replace("{filter}", filter).replace("{direction}", "DESC");
     let mut text = String::new();
     let mut rest = sql.as_str();

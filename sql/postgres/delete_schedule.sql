@@ -1,0 +1,2 @@
+-- Removes a schedule.
+DELETE FROM drip_schedule WHERE name = :name

@@ -1,0 +1,2 @@
+-- One schedule.
+SELECT {schedule} FROM drip_schedule WHERE name = :name

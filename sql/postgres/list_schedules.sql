@@ -1,0 +1,2 @@
+-- All schedules, by name.
+SELECT {schedule} FROM drip_schedule ORDER BY name
