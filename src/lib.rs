@@ -74,7 +74,9 @@
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
 //! | [`fetch_jobs`], [`renew_lease`] | claim, for a worker made by hand |
 //! | [`list_workers`] | see who is at work |
-//! | [`rescue_jobs`], [`promote_jobs`], [`expire_jobs`] | upkeep that workers see to by themselves, by hand |
+//! | [`rescue_jobs`], [`promote_jobs`] | upkeep that workers see to by themselves, by hand |
+//! | [`retain_jobs`], [`expire_jobs`], [`rescue_overdue_jobs`], [`reindex`], [`tidy`] | that of [`Maintenance`], by hand |
+//! | [`list_tasks`] | see when upkeep was done, and how it went |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //!
@@ -158,6 +160,7 @@ mod job;
 mod job_update;
 mod json;
 mod machine;
+mod maintenance;
 mod metrics;
 mod migrate;
 mod name;
@@ -166,6 +169,8 @@ mod new_job;
 mod notify;
 mod queue;
 mod queue_info;
+mod rescue_after;
+mod retention;
 mod retry;
 mod session;
 mod state;
@@ -189,6 +194,8 @@ pub use job::{AttemptError, Job};
 pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
 pub use queue_info::{QueueInfo, QueueSummary};
+pub use rescue_after::RescueAfter;
+pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
@@ -196,16 +203,18 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, Why, WorkerInfo, cancel_job,
-    cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs, fail_job,
-    fetch_jobs, get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_workers,
-    pause_all, pause_queue, promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all,
-    resume_queue, retry_completed_job, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue, why_job,
+    Changed, Cursor, Failure, Inserted, JobCount, JobCounts, Listed, Page, Target, TaskInfo, Why, WorkerInfo,
+    cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, discard_job, discard_jobs, expire_jobs,
+    fail_job, fetch_jobs, get_job, get_queue, insert_job, insert_many, insert_many_fast, list_jobs, list_queues,
+    list_tasks, list_workers, pause_all, pause_queue, promote_jobs, record_output, reindex, release_job, renew_lease,
+    rescue_jobs, rescue_overdue_jobs, resume_all, resume_queue, retain_jobs, retry_completed_job, retry_job,
+    retry_jobs, snooze_job, swap_job, tidy, update_job, upsert_queue, why_job,
 };
 
 // Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use machine::Background;
+pub use maintenance::Maintenance;
 pub use metrics::Metrics;
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,

@@ -87,6 +87,12 @@ pub(crate) fn tell(event: &Event) {
         }
         Event::QueuePaused { queue } => event!(target: TARGET, Level::INFO, queue, "paused"),
         Event::QueueResumed { queue } => event!(target: TARGET, Level::INFO, queue, "resumed"),
+        Event::Maintained { task, changed, took } => {
+            event!(target: TARGET, Level::DEBUG, task, changed, took = took.as_secs_f64(), "maintained");
+        }
+        Event::MaintenanceFailed { task, error } => {
+            event!(target: TARGET, Level::ERROR, task, error, "maintenance failed");
+        }
         Event::Stopped { worker } => event!(target: TARGET, Level::INFO, worker, "stopped"),
     });
 }
