@@ -1,4 +1,4 @@
--- The time, and how a task stands.
-SELECT COALESCE(:now, statement_timestamp()), next_at, runner, lease_until, runs
+-- How a task stands.
+SELECT next_at, runner, lease_until, runs
 FROM drip_timetable
 WHERE task = :task

@@ -10,7 +10,7 @@ use crate::{
     Error, Event, Result,
     dialect::Sql,
     machine::{Owner, lifeline::Lifeline, panic},
-    queue::timetable,
+    queue::{read::current_time, timetable},
     session::{Mode, Repeat, own, retry},
 };
 
@@ -87,18 +87,17 @@ impl Offers<'_> {
     /// Does the task, if it is due; answers how long to wait until it may be.
     fn turn(&mut self, task: &mut dyn Task) -> Result<Duration> {
         let (name, interval, runner) = (task.name(), task.interval(), self.owner.id.clone());
-        let entry = self
-            .lifeline
-            .read(|connection, now| own(connection, now, Mode::Read, &mut |sql| timetable::entry(sql, name)))?;
+        let entry = self.read(|sql| timetable::entry(sql, name))?;
         let Some(entry) = entry else {
             self.write(|sql| timetable::add(sql, name))?;
             return Ok(Duration::ZERO);
         };
-        let wait = entry.wait(&runner, interval);
+        let now = self.read(current_time)?;
+        let wait = entry.wait(now, &runner, interval);
         if !wait.is_zero() {
             return Ok(wait + jitter(interval));
         }
-        let Some(runs) = self.write(|sql| timetable::take(sql, name, &entry, &runner, interval))? else {
+        let Some(runs) = self.write(|sql| timetable::take(sql, name, &entry, now, &runner, interval))? else {
             return Ok(MISSED);
         };
         let _under_way = self.busy.begin();
@@ -132,6 +131,10 @@ impl Offers<'_> {
             Ok(changed) => events.tell(|| Event::Maintained { task, changed: *changed, took }),
             Err(error) => events.tell(|| Event::MaintenanceFailed { task, error: error.to_string() }),
         }
+    }
+
+    fn read<T>(&mut self, mut work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut work))
     }
 
     /// One statement, which commits by itself.

@@ -71,10 +71,9 @@ fn info(row: &mut Row) -> Result<TaskInfo> {
     })
 }
 
-/// How a task stands, and when it was asked.
+/// How a task stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
-    now: Timestamp,
     next_at: Timestamp,
     runner: Option<String>,
     lease_until: Option<Timestamp>,
@@ -82,10 +81,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// How long until this runner may take the next run; nothing: now.
+    /// How long until this runner may take the next run; nothing: now, which must have been asked for after the entry.
     ///
-    /// A time that is further off than it was ever set says that the clock was set back meanwhile: then it counts no more.
-    pub(crate) fn wait(&self, runner: &str, interval: Duration) -> Duration {
+    /// A time that is further off than it was ever set says that the clock was set back meanwhile: then it counts no more. (Were
+    /// the time the older one, whoever was taking the run in between would seem to have a clock that is ahead.)
+    pub(crate) fn wait(&self, now: Timestamp, runner: &str, interval: Duration) -> Duration {
         let (at, longest) = match (&self.runner, self.lease_until) {
             // It was at it, and nobody has heard how it ended.
             (Some(other), _) if other == runner => return Duration::ZERO,
@@ -93,16 +93,15 @@ impl Entry {
             (Some(_), None) => return Duration::ZERO,
             (None, _) => (self.next_at, interval),
         };
-        Some(until(self.now, at)).filter(|wait| *wait <= longest).unwrap_or_default()
+        Some(until(now, at)).filter(|wait| *wait <= longest).unwrap_or_default()
     }
 }
 
 /// How a task stands; `None` if nobody has ever offered to do it.
 pub(crate) fn entry(sql: &mut Sql<'_>, task: &str) -> Result<Option<Entry>> {
-    let row = sql.row(&TASK_TIMES, &[("task", Value::Text(Some(task))), sql.now_param()])?;
+    let row = sql.row(&TASK_TIMES, &[("task", Value::Text(Some(task)))])?;
     let read = |mut row: Row| {
         Ok(Entry {
-            now: row.time()?,
             next_at: row.time()?,
             runner: row.text_or_null()?,
             lease_until: row.time_or_null()?,
@@ -122,6 +121,7 @@ pub(crate) fn take(
     sql: &mut Sql<'_>,
     task: &str,
     entry: &Entry,
+    now: Timestamp,
     runner: &str,
     interval: Duration,
 ) -> Result<Option<i64>> {
@@ -132,9 +132,9 @@ pub(crate) fn take(
             ("runner", Value::Text(Some(runner))),
             ("runs", Value::Int(Some(entry.runs))),
             ("lease_until", Value::Time(entry.lease_until)),
-            ("at", Value::Time(Some(entry.now))),
-            ("until", Value::Time(Some(after(entry.now, LEASE)))),
-            ("next_at", Value::Time(Some(after(entry.now, interval)))),
+            ("at", Value::Time(Some(now))),
+            ("until", Value::Time(Some(after(now, LEASE)))),
+            ("next_at", Value::Time(Some(after(now, interval)))),
         ],
     )?;
     Ok((taken > 0).then_some(entry.runs + 1))
@@ -180,7 +180,6 @@ mod tests {
         let minute = Duration::from_secs(60);
         let at = |seconds: i64| Timestamp::from_second(now.as_second() + seconds).unwrap();
         let entry = |next: i64, runner: Option<(&str, i64)>| Entry {
-            now,
             next_at: at(next),
             runner: runner.map(|(runner, _)| runner.to_owned()),
             lease_until: runner.map(|(_, lease)| at(lease)),
@@ -201,7 +200,7 @@ mod tests {
             (entry(60, Some(("other", 31))), 0),
             (entry(60, Some(("me", 30))), 0),
         ] {
-            assert_eq!(entry.wait("me", minute), Duration::from_secs(seconds), "{entry:?}");
+            assert_eq!(entry.wait(now, "me", minute), Duration::from_secs(seconds), "{entry:?}");
         }
     }
 }

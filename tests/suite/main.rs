@@ -51,6 +51,7 @@ mod stop_deadline; // handlers that do not return, and what a stop says of them
 mod stop_without_answer; // a stop keeps its deadline though the database keeps it waiting
 mod stop_without_database; // a stop keeps its deadline and tells the truth, though the database is away
 mod timeouts; // attempts whose time is up, and threads that do not come back
+mod timetable; // each task of upkeep is done once per interval, whoever offers, dies, or has another clock
 #[cfg(feature = "tracing")]
 mod tracing; // spans and events for `tracing`, at fitting levels and without args
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
