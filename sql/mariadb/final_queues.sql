@@ -2,6 +2,6 @@
 -- see ready_queues.
 SELECT queue, finalized_at
 FROM drip_job FORCE INDEX (drip_job_final)
-WHERE state = :state AND queue > COALESCE(:after, _utf8mb4 X'')
+WHERE state = :final AND queue > COALESCE(:after, _utf8mb4 X'')
 ORDER BY queue, finalized_at
 LIMIT 1

@@ -120,7 +120,7 @@ fn final_queues(sql: &mut Sql<'_>, state: usize, after: &str) -> Result<Vec<(Str
     let mut queues = Vec::<(String, Timestamp)>::new();
     while queues.len() < QUEUES {
         let params = [
-            ("state", Value::Text(Some(STATES[state].name()))),
+            ("final", Value::Text(Some(STATES[state].name()))),
             ("after", Value::Text(Some(queues.last().map_or(after, |(queue, _)| queue)))),
             ("limit", Value::Int(Some((QUEUES - queues.len()) as i64))),
         ];
@@ -143,7 +143,7 @@ fn remove(
     limit: usize,
 ) -> Result<(usize, Option<Timestamp>)> {
     let params = [
-        ("state", Value::Text(Some(STATES[state].name()))),
+        ("final", Value::Text(Some(STATES[state].name()))),
         ("queue", Value::Text(Some(queue))),
         ("from", Value::Time(Some(*ended.start()))),
         ("until", Value::Time(Some(*ended.end()))),

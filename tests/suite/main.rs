@@ -23,6 +23,7 @@ mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
 mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them
+mod maintenance; // upkeep in the background: settings, threads, a stop, a database that is away
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod metrics; // what is counted and timed, and the text that Prometheus reads
 mod middleware; // what runs around inserts and handlers sees, changes, refuses, and breaks nothing
@@ -33,6 +34,7 @@ mod on_duplicate; // a duplicate puts its content into the job that waits, and i
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job
 mod output; // what a job has to show, and its metadata
+mod overdue; // what runs for too long goes to others, though its worker lives
 mod panics; // whatever panics costs one attempt, and no thread
 mod pause; // a queue that is paused is left alone within a second, and served at once when it is resumed
 mod plain_sql; // a row inserted with a console is a job, and what is no job the table refuses
