@@ -42,6 +42,7 @@ mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
+mod reindex; // indexes are built anew where others can go on meanwhile
 mod retention; // what has ended goes away when its time is over, and nothing else does
 mod schema; // what the migrations lead to is what is on file
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
@@ -53,6 +54,7 @@ mod stop; // what runs may end, what has not begun goes back
 mod stop_deadline; // handlers that do not return, and what a stop says of them
 mod stop_without_answer; // a stop keeps its deadline though the database keeps it waiting
 mod stop_without_database; // a stop keeps its deadline and tells the truth, though the database is away
+mod tidy; // what an engine leaves to others is done for its tables
 mod timeouts; // attempts whose time is up, and threads that do not come back
 mod timetable; // each task of upkeep is done once per interval, whoever offers, dies, or has another clock
 #[cfg(feature = "tracing")]
