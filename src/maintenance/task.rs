@@ -147,3 +147,50 @@ impl Offers<'_> {
 fn jitter(interval: Duration) -> Duration {
     (interval / 10).min(Duration::from_secs(1)).mul_f64(fastrand::f64())
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+    use crate::{Background, Client, Clock, list_tasks};
+
+    /// Panics the first time.
+    struct Clumsy {
+        runs: usize,
+    }
+
+    impl Task for Clumsy {
+        fn name(&self) -> &'static str {
+            "clumsy"
+        }
+        fn interval(&self) -> Duration {
+            Duration::from_secs(60)
+        }
+        fn run(&mut self, _: &mut Run<'_>) -> Result<usize> {
+            self.runs += 1;
+            assert!(self.runs > 1, "a foot in the door");
+            Ok(self.runs)
+        }
+    }
+
+    #[test]
+    fn a_task_that_panics_is_told_of_and_tried_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::at("2030-01-01T00:00:00Z".parse().unwrap());
+        let url = format!("sqlite://{}/app.db", directory.path().display());
+        let client = Client::builder().clock(clock.clone()).connect(&url).unwrap();
+        client.migrate().unwrap();
+        let subscription = client.subscribe();
+        let patience = Duration::from_secs(30);
+        let work: Box<dyn FnOnce(Arc<Owner>) + Send> =
+            Box::new(|owner| run(Box::new(Clumsy { runs: 0 }), &owner, &Busy::new()));
+        let background = Background::start(Owner::new(&client, "test"), [("drip-clumsy".to_owned(), work)]).unwrap();
+        let told = subscription.wait_for(patience, |event| matches!(event, Event::MaintenanceFailed { .. }));
+        assert!(matches!(told, Some(Event::MaintenanceFailed { error, .. }) if error.contains("a foot in the door")));
+        let info = list_tasks(&client).unwrap().remove(0);
+        assert!(info.runner.is_none() && info.error.is_some_and(|error| error.contains("a foot in the door")));
+        clock.advance(Duration::from_secs(60));
+        let told = subscription.wait_for(patience, |event| matches!(event, Event::Maintained { changed: 2, .. }));
+        assert!(told.is_some());
+        assert!(background.stop(patience));
+    }
+}
