@@ -98,14 +98,14 @@ pub enum Event {
     /// The database cannot be used: the connection is lost, it has become read-only, or (SQLite) somebody has held the write
     /// lock for longer than the 10 s that are waited for it. The worker tries again until it is back.
     DatabaseLost {
-        /// The worker's id.
+        /// The worker's id, or that of [what else](crate::Background::id) runs in the background.
         worker: String,
         /// The error.
         error: String,
     },
     /// The database is back.
     DatabaseBack {
-        /// The worker's id.
+        /// As in [`DatabaseLost`](Event::DatabaseLost).
         worker: String,
     },
     /// PostgreSQL: notifications are being listened for.

@@ -11,10 +11,10 @@ use std::{
 };
 
 use drip::{
-    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, State, Unique, cancel_job, cancel_jobs,
-    complete_job, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs, insert_job, insert_many,
-    insert_many_fast, pause_all, pause_queue, record_output, release_job, resume_all, resume_queue, retry_job,
-    retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
+    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, RescueAfter, Retention, State, Unique,
+    cancel_job, cancel_jobs, complete_job, delete_job, delete_jobs, discard_job, discard_jobs, fail_job, fetch_jobs,
+    insert_job, insert_many, insert_many_fast, pause_all, pause_queue, record_output, release_job, rescue_overdue_jobs,
+    resume_all, resume_queue, retain_jobs, retry_job, retry_jobs, snooze_job, swap_job, update_job, upsert_queue,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -307,6 +307,8 @@ const VERBS: &[(&str, Verb)] = &[
     ("release_job", |on, jobs| release_job(on, jobs.held.id).map(drop)),
     ("delete_job", |on, jobs| delete_job(on, jobs.waiting.id).map(drop)),
     ("delete_jobs", |on, _| delete_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
+    ("retain_jobs", |on, _| retain_jobs(on, &Retention::default()).map(drop)),
+    ("rescue_overdue_jobs", |on, _| rescue_overdue_jobs(on, &RescueAfter::new(Duration::from_millis(1))).map(drop)),
     ("cancel_jobs", |on, _| cancel_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("discard_jobs", |on, _| discard_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("retry_jobs", |on, _| retry_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
