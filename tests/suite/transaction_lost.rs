@@ -307,8 +307,10 @@ const VERBS: &[(&str, Verb)] = &[
     ("release_job", |on, jobs| release_job(on, jobs.held.id).map(drop)),
     ("delete_job", |on, jobs| delete_job(on, jobs.waiting.id).map(drop)),
     ("delete_jobs", |on, _| delete_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
-    ("retain_jobs", |on, _| retain_jobs(on, &Retention::default()).map(drop)),
-    ("rescue_overdue_jobs", |on, _| rescue_overdue_jobs(on, &RescueAfter::new(Duration::from_millis(1))).map(drop)),
+    ("retain_jobs", |on, _| retain_jobs(later(on), &Retention::default()).map(drop)),
+    ("rescue_overdue_jobs", |on, _| {
+        rescue_overdue_jobs(later(on), &RescueAfter::new(Duration::from_secs(1))).map(drop)
+    }),
     ("cancel_jobs", |on, _| cancel_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("discard_jobs", |on, _| discard_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("retry_jobs", |on, _| retry_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
@@ -326,6 +328,11 @@ const VERBS: &[(&str, Verb)] = &[
     ("pause_all", |on, _| pause_all(on)),
     ("resume_all", |on, _| resume_all(on)),
 ];
+
+/// When everything has ended long ago, or runs for too long.
+fn later(on: AnySession<'_>) -> AnySession<'_> {
+    on.at("2040-01-01T00:00:00Z".parse().unwrap())
+}
 
 fn plain() -> NewJob {
     NewJob::new("plain", json!({}))
