@@ -67,6 +67,17 @@ pub(crate) fn after(time: Timestamp, span: Duration) -> Timestamp {
     crate::dialect::truncated(time.saturating_add(span).unwrap_or(Timestamp::MAX))
 }
 
+/// `time` and a `span` earlier; the first instant there is, if that is too far.
+pub(crate) fn before(time: Timestamp, span: Duration) -> Timestamp {
+    let span = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    time.saturating_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// How long it is from the one to the other; nothing, if that is not later.
+pub(crate) fn until(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

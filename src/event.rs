@@ -40,6 +40,7 @@ pub enum Event {
     /// A job that had been claimed and not begun was given back.
     GivenBack(JobEvent),
     /// A job was taken from a worker that has died, and is available again; or is discarded, if that has happened too often.
+    /// Or it has run for longer than [`Maintenance::rescue_after`](crate::Maintenance::rescue_after) allows.
     Rescued(JobEvent),
     /// What a handler answered did not count any more: its claim had ended.
     ClaimLost(JobEvent),
@@ -100,14 +101,14 @@ pub enum Event {
     /// lock for longer than the 10 s that are waited for it. The worker, or [`Background`](crate::Background), tries again
     /// until it is back.
     DatabaseLost {
-        /// Its id.
+        /// The worker's id, or that of [what else](crate::Background::id) runs in the background.
         worker: String,
         /// The error.
         error: String,
     },
     /// The database is back.
     DatabaseBack {
-        /// The id of the one that had lost it.
+        /// As in [`DatabaseLost`](Event::DatabaseLost).
         worker: String,
     },
     /// A slot of a schedule has come, and its job is inserted.
@@ -146,6 +147,23 @@ pub enum Event {
         /// The worker's id.
         worker: String,
         /// Why.
+        error: String,
+    },
+    /// [`Maintenance`](crate::Maintenance) of this client has changed something.
+    Maintained {
+        /// The task, as in [`list_tasks`](crate::list_tasks).
+        task: String,
+        /// How many jobs were rescued, removed or discarded; how many indexes were built anew.
+        changed: usize,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A task of [`Maintenance`](crate::Maintenance) has failed, for another reason than that the database was away. It is tried
+    /// again after its interval.
+    MaintenanceFailed {
+        /// The task.
+        task: String,
+        /// The error.
         error: String,
     },
     /// A worker has stopped.

@@ -74,7 +74,9 @@
 //! | [`complete_job`], [`fail_job`], [`snooze_job`] | say how an attempt has ended; handlers seldom need to |
 //! | [`fetch_jobs`], [`renew_lease`] | claim, for a worker made by hand |
 //! | [`list_workers`] | see who is at work |
-//! | [`rescue_jobs`], [`promote_jobs`], [`expire_jobs`] | upkeep that workers see to by themselves, by hand |
+//! | [`rescue_jobs`], [`promote_jobs`] | upkeep that workers see to by themselves, by hand |
+//! | [`retain_jobs`], [`expire_jobs`], [`rescue_overdue_jobs`], [`reindex`], [`tidy`] | that of [`Maintenance`], by hand |
+//! | [`list_tasks`] | see when upkeep was done, and how it went |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | jobs that come again and again |
@@ -161,6 +163,7 @@ mod job;
 mod job_update;
 mod json;
 mod machine;
+mod maintenance;
 mod metrics;
 mod migrate;
 mod name;
@@ -170,6 +173,8 @@ mod notify;
 mod periodic;
 mod queue;
 mod queue_info;
+mod rescue_after;
+mod retention;
 mod retry;
 mod scheduler;
 mod session;
@@ -195,6 +200,8 @@ pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
 pub use periodic::{Interval, Missed, Rule, Schedule, ScheduleInfo};
 pub use queue_info::{QueueInfo, QueueSummary};
+pub use rescue_after::RescueAfter;
+pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
@@ -202,18 +209,19 @@ pub use unique::{OnDuplicate, Unique};
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
-    Changed, Cursor, Failure, Fired, Inserted, JobCount, JobCounts, Listed, Page, Target, Why, WorkerInfo, cancel_job,
-    cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, delete_schedule, discard_job, discard_jobs,
-    expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule, insert_job, insert_many,
-    insert_many_fast, list_jobs, list_queues, list_schedules, list_workers, pause_all, pause_queue, pause_schedule,
-    promote_jobs, record_output, release_job, renew_lease, rescue_jobs, resume_all, resume_queue, resume_schedule,
-    retry_completed_job, retry_job, retry_jobs, run_schedule_now, snooze_job, swap_job, update_job, upsert_queue,
-    upsert_schedule, why_job,
+    Changed, Cursor, Failure, Fired, Inserted, JobCount, JobCounts, Listed, Page, Target, TaskInfo, Why, WorkerInfo,
+    cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, delete_schedule, discard_job,
+    discard_jobs, expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule, insert_job,
+    insert_many, insert_many_fast, list_jobs, list_queues, list_schedules, list_tasks, list_workers, pause_all,
+    pause_queue, pause_schedule, promote_jobs, record_output, reindex, release_job, renew_lease, rescue_jobs,
+    rescue_overdue_jobs, resume_all, resume_queue, resume_schedule, retain_jobs, retry_completed_job, retry_job,
+    retry_jobs, run_schedule_now, snooze_job, swap_job, tidy, update_job, upsert_queue, upsert_schedule, why_job,
 };
 
 // Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use machine::Background;
+pub use maintenance::Maintenance;
 pub use metrics::Metrics;
 pub use scheduler::{Periodic, Undeclared};
 pub use worker::{

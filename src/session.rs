@@ -196,6 +196,27 @@ pub(crate) fn checked(hooks: Option<&Client>, job: NewJob) -> Result<Checked> {
     }
 }
 
+/// Where work can be done batch by batch; see [`AnySession::repeat`].
+pub(crate) trait Repeat {
+    fn repeat<S: Clone, T>(
+        self,
+        first: S,
+        work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
+        done: impl FnMut(T),
+    ) -> Result<()>;
+}
+
+impl Repeat for AnySession<'_> {
+    fn repeat<S: Clone, T>(
+        self,
+        first: S,
+        work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
+        done: impl FnMut(T),
+    ) -> Result<()> {
+        AnySession::repeat(self, first, work, done)
+    }
+}
+
 /// How much of a transaction some work on a connection of our own needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {

@@ -62,7 +62,31 @@ pub(crate) enum Signal {
     Polling,
 }
 
+/// What the engine leaves to others to do for its tables; matched in `queue/tidy.rs` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tidying {
+    /// The first statistics of a table; autovacuum sees to the rest.
+    Statistics,
+    /// Nothing: InnoDB purges, and recalculates its statistics when a tenth of a table has changed.
+    Nothing,
+    /// The write-ahead log, and free pages.
+    File,
+}
+
 impl Dialect {
+    pub(crate) const fn tidying(self) -> Tidying {
+        match self {
+            Dialect::Postgres => Tidying::Statistics,
+            Dialect::Mariadb => Tidying::Nothing,
+            Dialect::Sqlite => Tidying::File,
+        }
+    }
+
+    /// Whether indexes that have grown can be built anew beside those who use them.
+    pub(crate) const fn reindexes(self) -> bool {
+        matches!(self, Dialect::Postgres)
+    }
+
     pub(crate) const fn claim_style(self) -> ClaimStyle {
         match self {
             Dialect::Postgres => ClaimStyle::AllQueues,

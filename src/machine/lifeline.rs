@@ -56,6 +56,11 @@ impl Lifeline {
         self.access(Access::Read, work)
     }
 
+    /// Lets the connection go, until there is work again.
+    pub(crate) fn release(&mut self) {
+        self.connection = None;
+    }
+
     fn access<T>(
         &mut self,
         access: Access,

@@ -5,6 +5,7 @@
 mod background;
 pub(crate) mod lifeline;
 mod outages;
+pub(crate) mod panic;
 pub(crate) mod stop;
 pub(crate) mod thread;
 

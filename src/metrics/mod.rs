@@ -18,7 +18,7 @@ use crate::event::News;
 /// |---|---|
 /// | `drip_jobs_inserted_total` | jobs that were inserted through the client |
 /// | `drip_attempts_started_total` | attempts that were begun |
-/// | `drip_attempts_ended_total` | what became of them, by `outcome`: `completed`, `failed`, `timed_out`, `discarded`, `cancelled`, `snoozed`, `given_back`, `claim_lost`, `unrecorded`, `rescued` (from a worker that died), or `settled` by a plain handler |
+/// | `drip_attempts_ended_total` | what became of them, by `outcome`: `completed`, `failed`, `timed_out`, `discarded`, `cancelled`, `snoozed`, `given_back`, `claim_lost`, `unrecorded`, `rescued` (from a worker that died, or after too long), or `settled` by a plain handler |
 /// | `drip_job_wait_seconds` | a histogram: from when a job was due to when it was started |
 /// | `drip_job_run_seconds` | a histogram: how long handlers ran that have returned |
 /// | `drip_job_cpu_seconds_total` | how much of that they were computing; only with the feature `cpu-time` |

@@ -4,6 +4,7 @@ use super::{ending::Ending, settle::settle_each};
 use crate::{
     Result, Session,
     dialect::{Sql, Statement, Value, statement},
+    session::Repeat,
 };
 
 static EXPIRED_JOBS: Statement = statement!("expired_jobs");
@@ -19,16 +20,20 @@ const BATCH: usize = 1000;
 /// # Errors
 /// When the database cannot be asked.
 pub fn expire_jobs(on: impl Session) -> Result<usize> {
+    expire(on.any())
+}
+
+pub(crate) fn expire(on: impl Repeat) -> Result<usize> {
     let mut total = 0;
-    on.any().repeat(
+    on.repeat(
         (),
-        |sql, ()| expire(sql).map(|count| (count, (count == BATCH).then_some(()))),
+        |sql, ()| expire_some(sql).map(|count| (count, (count == BATCH).then_some(()))),
         |count| total += count,
     )?;
     Ok(total)
 }
 
-fn expire(sql: &mut Sql<'_>) -> Result<usize> {
+fn expire_some(sql: &mut Sql<'_>) -> Result<usize> {
     sql.prove_open()?;
     let mut rows = sql.rows(&EXPIRED_JOBS, &[("limit", Value::Int(Some(BATCH as i64))), sql.now_param()])?;
     let ids = rows.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;

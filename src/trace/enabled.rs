@@ -98,6 +98,12 @@ pub(crate) fn tell(event: &Event) {
         Event::ScheduleFailed { schedule, error } => {
             event!(target: TARGET, Level::ERROR, schedule, error, "a schedule can yield nothing");
         }
+        Event::Maintained { task, changed, took } => {
+            event!(target: TARGET, Level::DEBUG, task, changed, took = took.as_secs_f64(), "maintained");
+        }
+        Event::MaintenanceFailed { task, error } => {
+            event!(target: TARGET, Level::ERROR, task, error, "maintenance failed");
+        }
         Event::Stopped { worker } => event!(target: TARGET, Level::INFO, worker, "stopped"),
     });
 }

@@ -14,7 +14,6 @@ use super::{
     handler::{Failed, Run},
     middleware::{Called, call},
     outcome::Outcome,
-    panic::{Panicked, catch, discard},
     settings::Settings,
     slot::{Occupant, Slot, Stuck},
 };
@@ -24,6 +23,7 @@ use crate::{
     duration::MAX_DURATION,
     event::{JobEvent, News, Timing},
     json,
+    machine::panic::{Panicked, catch, discard},
     queue::{
         complete,
         ending::{Ending, Failure},

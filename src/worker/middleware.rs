@@ -6,8 +6,8 @@ use super::{
     context::Context,
     handler::{Failed, HandlerResult},
     outcome::Outcome,
-    panic::catch,
 };
+use crate::machine::panic::catch;
 
 /// A layer around handlers.
 pub(super) type Middleware = dyn Fn(&Context, Next<'_>) -> HandlerResult<Outcome> + Send + Sync;

@@ -26,7 +26,6 @@ mod liveness;
 mod middleware;
 mod once;
 mod outcome;
-mod panic;
 mod queues;
 mod remains;
 mod runners;

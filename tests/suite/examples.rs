@@ -18,7 +18,7 @@ use drip::NewJob;
 use serde_json::json;
 
 /// The examples, each with the lines that must be among those it prints, in this order.
-const EXAMPLES: [(&str, &[&str]); 18] = [
+const EXAMPLES: [(&str, &[&str]); 19] = [
     (
         "quickstart",
         &[
@@ -217,6 +217,19 @@ const EXAMPLES: [(&str, &[&str]); 18] = [
             "nothing more to do: true",
             r#"home: "Hello again", a new job"#,
             r#"worker: home is now "Hello again""#,
+        ],
+    ),
+    (
+        "maintenance",
+        &[
+            "completed: 3",
+            "removed: 3",
+            "completed: 0",
+            "the cancelled one stays: true",
+            "stopped: true",
+            "expire: at it is None, and went wrong has None",
+            "rescue: at it is None, and went wrong has None",
+            "retain: at it is None, and went wrong has None",
         ],
     ),
     (

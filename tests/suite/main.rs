@@ -25,6 +25,7 @@ mod insert; // a job is what was asked for, inserted alone or in a batch
 mod list; // lists show what was asked for, each job once
 mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them
+mod maintenance; // upkeep in the background: settings, threads, a stop, a database that is away
 mod matrix; // every verb in every state: the move, nothing, or a refusal
 mod metrics; // what is counted and timed, and the text that Prometheus reads
 mod middleware; // what runs around inserts and handlers sees, changes, refuses, and breaks nothing
@@ -35,6 +36,7 @@ mod on_duplicate; // a duplicate puts its content into the job that waits, and i
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job
 mod output; // what a job has to show, and its metadata
+mod overdue; // what runs for too long goes to others, though its worker lives
 mod panics; // whatever panics costs one attempt, and no thread
 mod pause; // a queue that is paused is left alone within a second, and served at once when it is resumed
 mod periodic; // whoever looks after schedules declares them, and inserts their jobs when it is time
@@ -43,6 +45,8 @@ mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
+mod reindex; // indexes are built anew where others can go on meanwhile
+mod retention; // what has ended goes away when its time is over, and nothing else does
 mod schedules; // jobs that come again and again are declared, read, paused, and run by hand
 mod schema; // what the migrations lead to is what is on file
 mod search_timeout; // a search that takes too long is given up
@@ -56,7 +60,9 @@ mod stop; // what runs may end, what has not begun goes back
 mod stop_deadline; // handlers that do not return, and what a stop says of them
 mod stop_without_answer; // a stop keeps its deadline though the database keeps it waiting
 mod stop_without_database; // a stop keeps its deadline and tells the truth, though the database is away
+mod tidy; // what an engine leaves to others is done for its tables
 mod timeouts; // attempts whose time is up, and threads that do not come back
+mod timetable; // each task of upkeep is done once per interval, whoever offers, dies, or has another clock
 #[cfg(feature = "tracing")]
 mod tracing; // spans and events for `tracing`, at fitting levels and without args
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing

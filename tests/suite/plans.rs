@@ -18,13 +18,14 @@ const CLAIM: &str = "drip_job_claim";
 const DUE: &str = "drip_job_due";
 const UNIQUE: &str = "drip_job_unique";
 const STATE: &str = "drip_job_state";
+const FINAL: &str = "drip_job_final";
 const EXPIRING: &str = "drip_job_expiring";
 const WORKER: &str = "key of drip_worker";
 const ID: &str = "primary key";
 
 /// What a statement may read jobs and workers through, the first of which it must; and whether it may sort what it has
 /// found. `list_workers` is not among them: it reads all workers, and sorts them. Nor is `register_worker`, which only inserts.
-const STATEMENTS: [(&str, &[&str], bool); 26] = [
+const STATEMENTS: [(&str, &[&str], bool); 30] = [
     ("claim_jobs", &[CLAIM, UNIQUE, ID], false),
     ("pick_jobs", &[CLAIM, UNIQUE], false),
     ("mark_jobs", &[ID], false),
@@ -47,6 +48,11 @@ const STATEMENTS: [(&str, &[&str], bool); 26] = [
     ("edit_job", &[ID], false),
     ("delete_job", &[ID], false),
     ("expired_jobs", &[EXPIRING], false),
+    ("final_queues", &[FINAL], false),
+    ("old_jobs", &[FINAL], false),
+    ("remove_jobs", &[ID], false),
+    // What runs, which is little.
+    ("overdue_jobs", &[STATE], true),
     ("jobs_ahead", &[CLAIM], false),
     ("beat_worker", &[WORKER], false),
     ("missed_worker", &[WORKER], false),

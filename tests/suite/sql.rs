@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 13] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 21] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -23,11 +23,23 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 13] = [
     ("kept_connection", &["postgres"], "nobody else changes plans by what a table holds at the moment"),
     ("limit_time", &["mariadb", "postgres"], "SQLite is interrupted by its library"),
     ("restore_time", &["mariadb"], "PostgreSQL's limit ends with the transaction"),
+    ("reindex_leftovers", &["postgres"], "nobody else builds indexes anew beside those who use them"),
+    ("reindex_indexes", &["postgres"], "nobody else builds indexes anew beside those who use them"),
+    (
+        "unanalysed_tables",
+        &["postgres"],
+        "InnoDB renews its statistics by itself; SQLite's statements name their indexes",
+    ),
+    ("checkpoint_log", &["sqlite"], "there is no server to do it"),
+    ("truncate_log", &["sqlite"], "there is no server to do it"),
+    ("busy_timeout", &["sqlite"], "there is no server to do it"),
+    ("page_counts", &["sqlite"], "there is no server to do it"),
+    ("give_back_pages", &["sqlite"], "there is no server to do it"),
     ("data_version", &["sqlite"], "nobody else says so cheaply whether there are new commits"),
 ];
 
 /// Parameters that not every spelling of their statement has: which has them, and why.
-const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
+const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
     ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
     (
         "claim_jobs",
@@ -65,6 +77,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
         "PostgreSQL copies rows, which are not parameters",
     ),
     ("promote_jobs", &["ids"], &["mariadb"], "what due_jobs has locked"),
+    ("final_queues", &["limit"], &["postgres", "sqlite"], "MariaDB names one queue at a time"),
     ("ready_queues", &["after"], &["mariadb"], "one queue at a time"),
     ("promote_jobs", &["limit", "now"], &["postgres", "sqlite"], "MariaDB's due_jobs has these"),
 ];
@@ -73,7 +86,8 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
 const OTHER_WORDS: [&str; 4] = ["default", "jit", "now", "off"];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 8] = [
+const IN_CODE: [(&str, &str, &str); 9] = [
+    ("queue/tidy.rs", "PRAGMA busy_timeout = ", "takes no parameter"),
     ("dialect/connection.rs", "SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
     ("dialect/connection.rs", "ROLLBACK TO SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
     ("dialect/connection.rs", "RELEASE SAVEPOINT drip_step", "controls a transaction, alike everywhere"),

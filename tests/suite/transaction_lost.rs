@@ -11,11 +11,12 @@ use std::{
 };
 
 use drip::{
-    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, Rule, Schedule, State, Unique,
-    cancel_job, cancel_jobs, complete_job, delete_job, delete_jobs, delete_schedule, discard_job, discard_jobs,
-    fail_job, fetch_jobs, fire_schedules, insert_job, insert_many, insert_many_fast, pause_all, pause_queue,
-    pause_schedule, record_output, release_job, resume_all, resume_queue, resume_schedule, retry_job, retry_jobs,
-    run_schedule_now, snooze_job, swap_job, update_job, upsert_queue, upsert_schedule,
+    AnySession, Dialect, Error, Job, JobFilter, JobUpdate, NewJob, OnDuplicate, RescueAfter, Retention, Rule, Schedule,
+    State, Unique, cancel_job, cancel_jobs, complete_job, delete_job, delete_jobs, delete_schedule, discard_job,
+    discard_jobs, fail_job, fetch_jobs, fire_schedules, insert_job, insert_many, insert_many_fast, pause_all,
+    pause_queue, pause_schedule, record_output, release_job, rescue_overdue_jobs, resume_all, resume_queue,
+    resume_schedule, retain_jobs, retry_job, retry_jobs, run_schedule_now, snooze_job, swap_job, update_job,
+    upsert_queue, upsert_schedule,
 };
 use mysql::prelude::Queryable;
 use serde_json::json;
@@ -313,6 +314,10 @@ const VERBS: &[(&str, Verb)] = &[
     ("release_job", |on, jobs| release_job(on, jobs.held.id).map(drop)),
     ("delete_job", |on, jobs| delete_job(on, jobs.waiting.id).map(drop)),
     ("delete_jobs", |on, _| delete_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
+    ("retain_jobs", |on, _| retain_jobs(later(on), &Retention::default()).map(drop)),
+    ("rescue_overdue_jobs", |on, _| {
+        rescue_overdue_jobs(later(on), &RescueAfter::new(Duration::from_secs(1))).map(drop)
+    }),
     ("cancel_jobs", |on, _| cancel_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("discard_jobs", |on, _| discard_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
     ("retry_jobs", |on, _| retry_jobs(on, &JobFilter::new().states(State::ALL)).map(drop)),
@@ -339,6 +344,11 @@ const VERBS: &[(&str, Verb)] = &[
 
 fn schedule(name: &str) -> Schedule {
     Schedule::new(name, Rule::every("1h"), plain())
+}
+
+/// When everything has ended long ago, or runs for too long.
+fn later(on: AnySession<'_>) -> AnySession<'_> {
+    on.at("2040-01-01T00:00:00Z".parse().unwrap())
 }
 
 fn plain() -> NewJob {

@@ -1,6 +1,8 @@
 //! Among a million jobs that have ended or are scheduled, verbs read no more rows than they need.
 
-use drip::{AnySession, Dialect, Error, JobFilter, Page, Result, State};
+use std::time::Duration;
+
+use drip::{AnySession, Dialect, Error, JobFilter, Page, RescueAfter, Result, Retention, State};
 
 use super::{analyse, check, fill, filters, leave_statistics_to_the_test};
 use crate::support::{
@@ -23,7 +25,7 @@ fn all() -> JobFilter {
     JobFilter::new()
 }
 
-const VERBS: [(&str, i64, Verb); 26] = [
+const VERBS: [(&str, i64, Verb); 28] = [
     ("all jobs", FEW, |on| list(on, all())),
     ("running jobs", FEW, |on| list(on, all().state(State::Running))),
     ("retryable jobs", FEW, |on| list(on, all().state(State::Retryable))),
@@ -51,6 +53,12 @@ const VERBS: [(&str, i64, Verb); 26] = [
         drip::cancel_jobs(on, &all().state(State::Retryable)).map(|changed| changed.changed)
     }),
     ("jobs that have expired", FEW, |on| drip::expire_jobs(on)),
+    ("jobs that have ended, of one queue", FEW, |on| {
+        drip::retain_jobs(on, &Retention::forever().completed_in("rare", Duration::from_secs(1)))
+    }),
+    ("jobs that run for too long", FEW, |on| {
+        drip::rescue_overdue_jobs(on, &RescueAfter::new(Duration::from_secs(3600)))
+    }),
     ("why a job is not running", FEW, |on| drip::why_job(on, 1).map(|_| 1)),
     ("a claim", FEW, |on| drip::fetch_jobs(on, "q1", "worker", 2).map(|jobs| jobs.len())),
 ];

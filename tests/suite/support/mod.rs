@@ -16,6 +16,7 @@ pub mod servers;
 pub mod stage;
 pub mod statement;
 mod tx;
+pub mod upkeep;
 pub mod watch;
 pub mod work;
 

@@ -22,8 +22,8 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
     match name {
         "now" if dialect == Dialect::Sqlite => ("", time),
         // As in production: the database's own clock.
-        "now" | "expires_at" | "since" | "slot" => ("timestamptz", Null),
-        "at" | "scheduled_at" | "created_at" | "next_at" => ("timestamptz", time),
+        "now" | "expires_at" | "since" | "slot" | "lease_until" => ("timestamptz", Null),
+        "at" | "scheduled_at" | "created_at" | "next_at" | "until" => ("timestamptz", time),
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
         "jobs" => (
@@ -51,7 +51,11 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "from_at" => ("timestamptz", Text("0001-01-01 00:00:00")),
         "from_id" => ("bigint", Int(0)),
         "to_priority" => ("bigint", Int(4)),
-        "id" | "priority" | "limit" | "max_attempts" => ("bigint", Int(4)),
+        "from" => (
+            "timestamptz",
+            if dialect == Dialect::Sqlite { Text("2010-01-01T00:00:00.000000Z") } else { Text("2010-01-01") },
+        ),
+        "id" | "after_id" | "runs" | "changed" | "priority" | "limit" | "max_attempts" => ("bigint", Int(4)),
         "version" => ("bigint", Int(999)),
         "label" | "host" | "library" => ("text", Text("k1")),
         "claim_seq" | "beats" => ("bigint", Int(0)),
@@ -67,8 +71,9 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "delay_us" | "ttl_us" | "timeout_ms" | "unique_states" => ("bigint", Null),
         "pending" | "ephemeral" | "notify" | "callers" => ("boolean", Bool(false)),
         "after" | "queue" => ("text", Text("q1")),
-        "kind" | "name" | "worker" | "nonce" => ("text", Text("k1")),
+        "kind" | "name" | "worker" | "nonce" | "task" | "runner" | "error" => ("text", Text("k1")),
         "state" => ("text", Text("scheduled")),
+        "final" => ("text", Text("completed")),
         "unique_key" => ("bytea", Bytes("k40")),
         other => panic!("no value for :{other}"),
     }

@@ -18,9 +18,9 @@ thread_local! {
 
 /// A panic that was caught.
 #[derive(Debug)]
-pub(super) struct Panicked {
-    pub(super) message: String,
-    pub(super) backtrace: String,
+pub(crate) struct Panicked {
+    pub(crate) message: String,
+    pub(crate) backtrace: String,
 }
 
 impl fmt::Display for Panicked {
@@ -32,7 +32,7 @@ impl fmt::Display for Panicked {
 impl Error for Panicked {}
 
 /// Runs foreign code; a panic in it becomes an error.
-pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     install_hook();
     let outer = CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
@@ -47,7 +47,7 @@ pub(super) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// Drops a value of foreign code's, which may panic at that too. What such a panic carries is kept for ever: it might do
 /// the same.
-pub(super) fn discard<T>(value: T) {
+pub(crate) fn discard<T>(value: T) {
     let outer = CATCHING.replace(true);
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(value))) {
         std::mem::forget(payload);

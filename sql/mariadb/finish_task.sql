@@ -1,0 +1,4 @@
+-- Ends a run, if it is still this one, and still this runner's.
+UPDATE drip_timetable
+SET runner = NULL, lease_until = NULL, finished_at = COALESCE(:now, UTC_TIMESTAMP(6)), changed = :changed, error = :error
+WHERE task = :task AND runs = :runs AND runner = :runner

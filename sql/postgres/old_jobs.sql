@@ -1,0 +1,9 @@
+-- Of one queue the jobs that have ended in this state up to a time, oldest first, from where the batch before has come to:
+-- what is deleted and not yet cleared away is not looked at again.
+SELECT id, finalized_at
+FROM drip_job
+WHERE state = :final AND state IN ('completed', 'discarded', 'cancelled') AND queue = :queue
+  AND finalized_at BETWEEN :from AND :until
+ORDER BY finalized_at
+LIMIT :limit
+FOR UPDATE SKIP LOCKED
