@@ -12,7 +12,7 @@ use std::{
 
 use drip::{Client, Context, Event, HandlerResult, Worker};
 
-use crate::{Result, baseline::Bare, database::Fresh, figures, noop::Noop};
+use crate::{Result, baseline::Bare, database::Fresh, figures, idle, noop::Noop};
 
 const URL: &str = "DRIP_BENCH_URL";
 
@@ -22,6 +22,8 @@ const BARE_MEMORY: &str = "bare-memory";
 const IDLE_MEMORY: &str = "idle-memory";
 /// Inserts jobs at an even pace.
 const INSERT: &str = "insert";
+/// Has nothing to do, until it is killed.
+const IDLE: &str = "idle";
 
 /// Does the task, in the child.
 pub fn run(task: &str) -> Result<()> {
@@ -34,6 +36,7 @@ pub fn run(task: &str) -> Result<()> {
         }
         IDLE_MEMORY => println!("{}", idle_worker(&client()?)?),
         INSERT => figures::insert_steadily(&client()?)?,
+        IDLE => idle::be_idle(&client()?)?,
         other => return Err(format!("no child does {other}").into()),
     }
     Ok(())
@@ -42,7 +45,7 @@ pub fn run(task: &str) -> Result<()> {
 /// KiB of a process with an open connection of the driver's, and of one with an idle worker.
 pub fn memory(database: &Fresh) -> Result<(f64, f64)> {
     let ask = |task| -> Result<f64> {
-        let output = command(task, database)?.output()?;
+        let output = command(task, &database.url)?.output()?;
         Ok(String::from_utf8(output.stdout)?.trim().parse().map_err(|_| format!("the child for {task} failed"))?)
     };
     Ok((ask(BARE_MEMORY)?, ask(IDLE_MEMORY)?))
@@ -50,12 +53,17 @@ pub fn memory(database: &Fresh) -> Result<(f64, f64)> {
 
 /// Starts a process that inserts jobs at an even pace.
 pub fn start_inserting(database: &Fresh) -> Result<Child> {
-    Ok(command(INSERT, database)?.spawn()?)
+    Ok(command(INSERT, &database.url)?.spawn()?)
 }
 
-fn command(task: &str, database: &Fresh) -> Result<Command> {
+/// Starts a process in which a worker, a scheduler and the maintenance have nothing to do.
+pub fn start_idle(url: &str) -> Result<Child> {
+    Ok(command(IDLE, url)?.spawn()?)
+}
+
+fn command(task: &str, url: &str) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--child", task]).env(URL, &database.url).stdout(Stdio::piped());
+    command.args(["--child", task]).env(URL, url).stdout(Stdio::piped());
     Ok(command)
 }
 

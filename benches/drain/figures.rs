@@ -19,6 +19,7 @@ use crate::{
     baseline::Bare,
     child,
     database::{Fresh, Kind},
+    idle::idle_cost,
     noop::Noop,
     options::Options,
     report::{Figure, Report, Target, grouped},
@@ -30,12 +31,13 @@ pub struct Group {
     pub measure: fn(&Kind<'_>, &Options, &mut Report) -> Result<()>,
 }
 
-pub const GROUPS: [Group; 5] = [
+pub const GROUPS: [Group; 6] = [
     Group { name: "drain", measure: drain },
     Group { name: "insert_single", measure: insert_single },
     Group { name: "insert_many", measure: insert_many },
     Group { name: "start_latency", measure: start_latency },
     Group { name: "idle_rss", measure: idle_rss },
+    Group { name: "idle_cost", measure: idle_cost },
 ];
 
 /// A job that knows when somebody began to insert it.

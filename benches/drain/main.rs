@@ -5,8 +5,10 @@
 
 mod baseline;
 mod child;
+mod counting;
 mod database;
 mod figures;
+mod idle;
 mod noop;
 mod options;
 mod report;

@@ -26,8 +26,8 @@ pub const USAGE: &str = "\
 usage: cargo bench --bench drain -- [OPTION...]
 
   --database NAME  only this database: postgres, mariadb or sqlite; may be repeated
-  --only NAME      only these figures: drain, insert_single, insert_many, start_latency
-                   or idle_rss; may be repeated
+  --only NAME      only these figures: drain, insert_single, insert_many, start_latency,
+                   idle_rss or idle_cost; may be repeated
   --rounds N       rounds of each figure, of which the median counts (5)
   --jobs N         jobs to drain (60000 on PostgreSQL, 40000 on MariaDB, 150000 on SQLite)
   --json           one line of JSON a figure, and nothing else, on standard output

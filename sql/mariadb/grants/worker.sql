@@ -1,0 +1,9 @@
+-- Runs jobs, fires schedules and does the upkeep, but for rebuilding indexes, which is the owner's.
+-- Run in the application's database, by somebody who may make roles; may be run again, and must be after a migration that adds tables.
+-- Then for the user of the application: GRANT drip_worker TO …; SET DEFAULT ROLE drip_worker FOR …;
+CREATE ROLE IF NOT EXISTS drip_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON drip_job TO drip_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON drip_queue TO drip_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON drip_worker TO drip_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON drip_timetable TO drip_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON drip_schedule TO drip_worker;
