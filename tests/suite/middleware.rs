@@ -126,7 +126,7 @@ on_every_database! {
             .handle_kind("typed", |_: &Context, _: (i64, i64)| -> HandlerResult { Ok(()) })
             .retry(RetryPolicy::constant(std::time::Duration::from_secs(3600)));
         let worker = transactional(db, worker, "transactional", move |_, _| output());
-        let unreadable = "invalid type: map, expected a tuple of size 2";
+        let unreadable = "invalid type, expected a tuple of size 2";
         let complete = r#"Ok(CompleteWith(String("out")))"#.to_owned();
         for (kind, state, answer) in [
             ("plain", State::Completed, &complete),
