@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 19] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 20] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -30,6 +30,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 19] = [
     ),
     ("checkpoint_log", &["sqlite"], "there is no server to do it"),
     ("truncate_log", &["sqlite"], "there is no server to do it"),
+    ("file_name", &["sqlite"], "there is no server to do it"),
     ("busy_timeout", &["sqlite"], "there is no server to do it"),
     ("page_counts", &["sqlite"], "there is no server to do it"),
     ("give_back_pages", &["sqlite"], "there is no server to do it"),
@@ -76,7 +77,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 4] = ["default", "jit", "now", "off"];
+const OTHER_WORDS: [&str; 5] = ["default", "jit", "main", "now", "off"];
 
 /// SQL in the code: where, how it begins, and why it is there.
 const IN_CODE: [(&str, &str, &str); 9] = [
