@@ -176,7 +176,7 @@ mod queue_info;
 mod rescue_after;
 mod retention;
 mod retry;
-mod scheduler;
+mod schedule;
 mod session;
 mod state;
 mod stopwatch;
@@ -198,11 +198,11 @@ pub use filter::JobFilter;
 pub use job::{AttemptError, Job};
 pub use job_update::JobUpdate;
 pub use new_job::{JobArgs, NewJob};
-pub use periodic::{Interval, Missed, Rule, Schedule, ScheduleInfo};
 pub use queue_info::{QueueInfo, QueueSummary};
 pub use rescue_after::RescueAfter;
 pub use retention::Retention;
 pub use retry::RetryPolicy;
+pub use schedule::{Interval, Missed, Rule, Schedule, ScheduleInfo};
 pub use state::State;
 pub use unique::{OnDuplicate, Unique};
 
@@ -223,7 +223,7 @@ pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
 pub use machine::Background;
 pub use maintenance::Maintenance;
 pub use metrics::Metrics;
-pub use scheduler::{Periodic, Undeclared};
+pub use periodic::{Periodic, Undeclared};
 pub use worker::{
     CancelReason, CancelToken, Context, Handler, HandlerResult, Health, Next, Outcome, Queue, Report, Running, Worked,
     Worker,

@@ -5,5 +5,7 @@ FROM pg_index
 JOIN pg_class AS own ON own.oid = pg_index.indexrelid
 JOIN pg_namespace AS space ON space.oid = own.relnamespace
 WHERE own.relname ~ '^drip_' AND own.relname !~ '_cc(new|old)[0-9]*$'
-  AND pg_index.indrelid IN (to_regclass('drip_job'), to_regclass('drip_queue'), to_regclass('drip_worker'), to_regclass('drip_timetable'))
+  AND pg_index.indrelid IN (
+      to_regclass('drip_job'), to_regclass('drip_queue'), to_regclass('drip_worker'), to_regclass('drip_timetable'),
+      to_regclass('drip_schedule'))
 ORDER BY own.relname

@@ -20,7 +20,7 @@ use crate::{
     clock::after,
     dialect::{Sql, Statement, Value, statement},
     new_job::Checked,
-    periodic::{Slots, check_grace, marked},
+    schedule::{Slots, check_grace, marked},
     session::checked,
 };
 

@@ -14,7 +14,7 @@ use crate::{
     Error, Result, Schedule, ScheduleInfo, Session, Undeclared,
     dialect::{Sql, Statement, Value, statement},
     name,
-    periodic::{Declared, Slots, marked},
+    schedule::{Declared, Slots, marked},
     session::checked,
 };
 

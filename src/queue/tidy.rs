@@ -9,12 +9,13 @@ use crate::{
 static UNANALYSED_TABLES: Statement = statement!("unanalysed_tables" of postgres);
 static CHECKPOINT_LOG: Statement = statement!("checkpoint_log" of sqlite);
 static TRUNCATE_LOG: Statement = statement!("truncate_log" of sqlite);
+static FILE_NAME: Statement = statement!("file_name" of sqlite);
 static BUSY_TIMEOUT: Statement = statement!("busy_timeout" of sqlite);
 static PAGE_COUNTS: Statement = statement!("page_counts" of sqlite);
 static GIVE_BACK_PAGES: Statement = statement!("give_back_pages" of sqlite);
 
 /// A write-ahead log that has grown beyond this, in bytes, is cut off.
-const LARGE_LOG: i64 = 64 * 1024 * 1024;
+const LARGE_LOG: u64 = 64 * 1024 * 1024;
 
 /// For how many milliseconds readers may keep everybody from writing meanwhile.
 const PATIENCE: i64 = 50;
@@ -61,8 +62,7 @@ fn analyse(sql: &mut Sql<'_>) -> Result<usize> {
 }
 
 fn tidy_log(sql: &mut Sql<'_>) -> Result<usize> {
-    let (held_up, pages) = checkpoint(sql, &CHECKPOINT_LOG)?;
-    if held_up || pages * page_counts(sql)?.size <= LARGE_LOG {
+    if checkpoint(sql, &CHECKPOINT_LOG)? || log_bytes(sql)? <= LARGE_LOG {
         return Ok(0);
     }
     let row = sql.row(&BUSY_TIMEOUT, &[])?;
@@ -71,17 +71,24 @@ fn tidy_log(sql: &mut Sql<'_>) -> Result<usize> {
     let cut = checkpoint(sql, &TRUNCATE_LOG);
     set_busy_timeout(sql, before)?;
     match cut {
-        Ok((held_up, _)) => Ok(usize::from(!held_up)),
+        Ok(held_up) => Ok(usize::from(!held_up)),
         Err(error) if error.is_transient() => Ok(0),
         Err(error) => Err(error),
     }
 }
 
-/// Whether somebody kept the log from being copied as a whole, and how many pages it holds.
-fn checkpoint(sql: &mut Sql<'_>, statement: &Statement) -> Result<(bool, i64)> {
+/// Whether somebody kept the log from being copied as a whole.
+fn checkpoint(sql: &mut Sql<'_>, statement: &Statement) -> Result<bool> {
     let mut row = sql.row(statement, &[])?.ok_or_else(unanswered)?;
     let (busy, pages, copied) = (row.bool()?, row.int()?, row.int()?);
-    Ok((busy || copied < pages, pages))
+    Ok(busy || copied < pages)
+}
+
+/// How large the log is on disk. How many pages it holds does not say that: it is filled again from its beginning.
+fn log_bytes(sql: &mut Sql<'_>) -> Result<u64> {
+    let file = sql.row(&FILE_NAME, &[])?.ok_or_else(unanswered)?.text()?;
+    // Asked for by its name: to open and close it would undo SQLite's locks.
+    Ok(std::fs::metadata(file + "-wal").map_or(0, |log| log.len()))
 }
 
 fn set_busy_timeout(sql: &mut Sql<'_>, millis: i64) -> Result<()> {
@@ -89,15 +96,13 @@ fn set_busy_timeout(sql: &mut Sql<'_>, millis: i64) -> Result<()> {
 }
 
 struct PageCounts {
-    size: i64,
     free: i64,
     is_incremental: bool,
 }
 
 fn page_counts(sql: &mut Sql<'_>) -> Result<PageCounts> {
     let mut row = sql.row(&PAGE_COUNTS, &[])?.ok_or_else(unanswered)?;
-    let (size, free) = (row.int()?, row.int()?);
-    Ok(PageCounts { size, free, is_incremental: row.int()? == 2 })
+    Ok(PageCounts { free: row.int()?, is_incremental: row.int()? == 2 })
 }
 
 fn give_back_pages(connection: &mut (dyn Connection + '_)) -> Result<usize> {

@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 21] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 22] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -32,6 +32,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 21] = [
     ),
     ("checkpoint_log", &["sqlite"], "there is no server to do it"),
     ("truncate_log", &["sqlite"], "there is no server to do it"),
+    ("file_name", &["sqlite"], "there is no server to do it"),
     ("busy_timeout", &["sqlite"], "there is no server to do it"),
     ("page_counts", &["sqlite"], "there is no server to do it"),
     ("give_back_pages", &["sqlite"], "there is no server to do it"),
@@ -83,7 +84,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 4] = ["default", "jit", "now", "off"];
+const OTHER_WORDS: [&str; 5] = ["default", "jit", "main", "now", "off"];
 
 /// SQL in the code: where, how it begins, and why it is there.
 const IN_CODE: [(&str, &str, &str); 9] = [

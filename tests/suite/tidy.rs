@@ -43,7 +43,7 @@ fn postgres_is_given_its_first_statistics_once() {
 }
 
 #[test]
-fn a_large_log_of_sqlite_is_cut_off_and_no_setting_stays_changed() {
+fn a_large_log_of_sqlite_is_cut_off_as_soon_as_no_reader_needs_it() {
     Db::run(Dialect::Sqlite, Place::Own, |db| {
         let mut reader = db.sqlite();
         let tx = reader.transaction().unwrap();

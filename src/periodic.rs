@@ -12,11 +12,11 @@ use crate::{
     AnySession, Background, Client, Error, Result, Schedule,
     machine::{Owner, lifeline::Lifeline},
     name,
-    periodic::Declared,
     queue::{
         fire::{self, Place},
         schedules,
     },
+    schedule::Declared,
     session::{Mode, own},
 };
 
