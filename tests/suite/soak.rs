@@ -1,17 +1,18 @@
-//! However long and whatever a worker works at, it holds no more threads, files and memory than at the beginning.
+//! However long and whatever a worker, the maintenance and a scheduler work at, they hold no more threads, files and memory than at the beginning.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use drip::{
-    Context, HandlerResult, JobFilter, NewJob, Outcome, Page, RetryPolicy, Worker, count_jobs, insert_many, list_jobs,
+    Context, HandlerResult, JobFilter, Maintenance, NewJob, Outcome, Page, Periodic, RetryPolicy, Rule, Schedule,
+    Worker, count_jobs, insert_many, list_jobs,
 };
 use serde_json::{Value, json};
 
 use crate::support::{
     Db,
-    alone::alone,
-    watch::eventually,
-    work::{effect, transactional},
+    alone::{alone, worker_threads},
+    watch::{PATIENCE, eventually},
+    work::{effect, job, transactional},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -103,10 +104,13 @@ fn round(db: &Db) {
 }
 
 on_every_database! {
-    fn a_worker_under_load_holds_no_more_than_at_the_beginning(db: &Db) {
-        alone(db, module_path!(), "a_worker_under_load_holds_no_more_than_at_the_beginning", || {
+    fn a_process_under_load_holds_no_more_than_at_the_beginning(db: &Db) {
+        alone(db, module_path!(), "a_process_under_load_holds_no_more_than_at_the_beginning", || {
             db.create_effects();
             let running = busy(db).start().unwrap();
+            let maintenance = Maintenance::new(&db.client).start().unwrap();
+            let every = Schedule::new("soak", Rule::every("1m"), job("done"));
+            let periodic = Periodic::new(&db.client).schedule(every).start().unwrap();
             round(db);
             let mut held = vec![Holdings::now()];
             while !is_steady(&held) {
@@ -115,7 +119,8 @@ on_every_database! {
                 held.push(Holdings::now());
             }
             assert_eq!(db.number("SELECT count(*) FROM effect"), (held.len() * JOBS) as i64);
-            assert!(running.stop(HOUR).is_clean());
+            assert!(maintenance.stop(PATIENCE) && periodic.stop(PATIENCE) && running.stop(HOUR).is_clean());
+            eventually("no thread is left", || worker_threads() == 0);
         });
     }
 }
