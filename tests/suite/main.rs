@@ -47,6 +47,7 @@ mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
 mod reindex; // indexes are built anew where others can go on meanwhile
 mod retention; // what has ended goes away when its time is over, and nothing else does
+mod roles; // each role can do what it is there for, and nothing else
 mod schedules; // jobs that come again and again are declared, read, paused, and run by hand
 mod schema; // what the migrations lead to is what is on file
 mod search_timeout; // a search that takes too long is given up

@@ -1,5 +1,6 @@
 -- Sees everything, and changes nothing.
--- Run in the application's database, by somebody who may make roles; may be run again, and must be after a migration that adds tables.
+-- Run in the application's database, by somebody who may make roles and owns the tables; again after each migration that
+-- adds some.
 -- Then for the user of the application: GRANT drip_dashboard TO …; SET DEFAULT ROLE drip_dashboard FOR …;
 CREATE ROLE IF NOT EXISTS drip_dashboard;
 GRANT SELECT ON drip_job TO drip_dashboard;

@@ -1,5 +1,6 @@
 -- Runs jobs, fires schedules and does the upkeep, but for rebuilding indexes, which is the owner's.
--- Run in the application's database, by somebody who may make roles; may be run again, and must be after a migration that adds tables.
+-- Run in the application's database, by somebody who may make roles and owns the tables; again after each migration that
+-- adds some.
 -- Then for the user of the application: GRANT drip_worker TO …; SET DEFAULT ROLE drip_worker FOR …;
 CREATE ROLE IF NOT EXISTS drip_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON drip_job TO drip_worker;
