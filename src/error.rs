@@ -42,6 +42,7 @@ enum Kind {
     Unsupported(String),
     Corrupt(String),
     Database,
+    Refused(&'static str),
     Other,
 }
 
@@ -179,6 +180,14 @@ impl Error {
         Kind::Corrupt(what.into()).into()
     }
 
+    /// The database answers, and lets nobody in, or not there.
+    pub(crate) fn refused(self, hint: &'static str) -> Self {
+        match self.0.kind {
+            Kind::Database => Error(Box::new(Inner { kind: Kind::Refused(hint), source: self.0.source })),
+            _ => self,
+        }
+    }
+
     pub(crate) fn database(source: impl Into<Source>) -> Self {
         Error::from(Kind::Database).because(source)
     }
@@ -186,6 +195,15 @@ impl Error {
     #[must_use]
     pub(crate) fn because(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the schedule that was refused.
+    #[must_use]
+    pub(crate) fn of_schedule(mut self, name: &str) -> Self {
+        if let Kind::Invalid { field, .. } = &mut self.0.kind {
+            *field = format!("schedule {name:?}: {field}").into();
+        }
         self
     }
 
@@ -230,7 +248,7 @@ impl fmt::Display for Error {
                 "the search was given up after {}: narrow it by a state, a kind or a range of ids, or see search_timeout",
                 format_duration(*limit)
             ),
-            Kind::Transient(hint) | Kind::Unavailable(hint) => f.write_str(hint),
+            Kind::Transient(hint) | Kind::Unavailable(hint) | Kind::Refused(hint) => f.write_str(hint),
             Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),
             Kind::Database => f.write_str("the database refused a statement"),
             Kind::Other => return self.0.source.as_ref().map_or(Ok(()), |source| source.fmt(f)),

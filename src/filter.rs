@@ -183,6 +183,9 @@ impl JobFilter {
         check_names("tags", &self.tags)?;
         check_names("metadata_key", &self.metadata_keys)?;
         check_names("worker", &self.workers)?;
+        if self.tags.iter().flatten().any(|tag| tag.contains(',')) {
+            return Err(Error::invalid("tags", "hold a comma, which no tag does: name each by itself"));
+        }
         for priority in self.priorities.iter().flatten() {
             if !(1..=4).contains(priority) {
                 return Err(Error::invalid("priorities", format!("{priority} is none; from 1 to 4")));

@@ -136,7 +136,7 @@ impl Periodic {
         }
         let mut declared = BTreeMap::new();
         for schedule in &self.schedules {
-            let one = schedule.clone().check()?;
+            let one = schedule.clone().check().map_err(|error| error.of_schedule(schedule.name()))?;
             if let Some(twice) = declared.insert(one.name.clone(), one) {
                 return Err(Error::invalid("name", format!("{:?} is declared twice", twice.name)));
             }

@@ -39,7 +39,7 @@ pub(crate) fn options(url: &str) -> Result<Opts> {
 }
 
 pub(crate) fn connect(options: Opts) -> Result<Conn> {
-    Conn::new(options).map_err(classify)
+    Conn::new(options).map_err(|error| classify(error).refused("MariaDB refused the connection"))
 }
 
 /// A connection or a transaction.

@@ -51,6 +51,9 @@ pub(crate) fn config(url: &str) -> Result<Config> {
         .parse()
         // The driver's text would echo parts of the URL, and with it perhaps the password.
         .map_err(|_: postgres::Error| Error::invalid("url", "is not a PostgreSQL connection URL"))?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(Error::invalid("url", "names no host: postgres://user:password@host/database"));
+    }
     if config.get_application_name().is_none() {
         config.application_name("drip");
     }
@@ -58,7 +61,7 @@ pub(crate) fn config(url: &str) -> Result<Config> {
 }
 
 pub(crate) fn connect(config: &Config) -> Result<Client> {
-    config.connect(NoTls).map_err(classify)
+    config.connect(NoTls).map_err(|error| classify(error).refused("PostgreSQL refused the connection"))
 }
 
 /// The prepared statements of one connection, and when they were prepared.

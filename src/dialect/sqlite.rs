@@ -56,7 +56,10 @@ pub(crate) fn connect(url: &str) -> Result<Connection> {
 fn file(url: &str) -> Result<&Path> {
     let rest = url.strip_prefix("sqlite:").unwrap_or(url);
     let path = rest.strip_prefix("//").unwrap_or(rest);
-    if path.is_empty() || path.starts_with(":memory:") {
+    if path.is_empty() {
+        return Err(Error::invalid("url", "names no file: sqlite://app.db"));
+    }
+    if path.starts_with(":memory:") {
         return Err(Error::invalid(
             "url",
             "name a file: every connection to an in-memory database would see a database of its own",
@@ -213,7 +216,9 @@ fn classify_code(failure: ffi::Error, message: Option<&str>) -> Option<Error> {
             "another connection holds the database's write lock (if that is your own open transaction, pass it instead of the client)",
         )),
         ErrorCode::OperationInterrupted => Some(Error::cancelled()),
-        ErrorCode::CannotOpen => Some(Error::unavailable("the database file cannot be opened")),
+        ErrorCode::CannotOpen => {
+            Some(Error::unavailable("the database file cannot be opened: is its directory there, and may it be used?"))
+        }
         ErrorCode::ReadOnly => Some(Error::unavailable("the database file is read-only")),
         ErrorCode::DiskFull => Some(Error::unavailable("the disk is full, or the database may not grow further")),
         ErrorCode::SystemIoFailure => Some(Error::unavailable("the database file cannot be read or written")),

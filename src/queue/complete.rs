@@ -17,35 +17,43 @@ pub(crate) fn is_plain(job: &Job) -> bool {
         && (job.unique_key.is_none() || !job.holds_key_in(State::Completed) || job.holds_key_in(State::Running))
 }
 
-/// Completes those of these claims that still stand, and answers the ids of the others, sorted.
+/// A claim: the job's id, and which claim of it. Of one job there may be several in a batch, of which one stands at most.
+pub(crate) type Claim = (i64, i64);
+
+/// The claim that a claimed job is.
+pub(crate) fn claim_of(job: &Job) -> Claim {
+    (job.id, job.claim_seq)
+}
+
+/// Completes those of these claims that still stand, and answers the others, sorted.
 ///
 /// A claim that its own handler has completed already counts as completed.
 pub(crate) fn complete<'j>(
     sql: &mut Sql<'_>,
     jobs: impl ExactSizeIterator<Item = &'j Job> + Clone,
-) -> Result<Vec<i64>> {
+) -> Result<Vec<Claim>> {
     let claims = claims(jobs.clone());
     let count = jobs.len() as u64;
     let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;
     if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
 }
 
-/// The ids of those of these claims that no longer stand, sorted.
-pub(crate) fn ended<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<i64>> {
+/// Those of these claims that no longer stand, sorted.
+pub(crate) fn ended<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<Claim>> {
     without(sql, &STANDING_CLAIMS, &claims(jobs.clone()), jobs)
 }
 
-/// The ids of `jobs` that a statement about their claims does not name.
+/// Those of the claims that a statement about them does not name.
 fn without<'j>(
     sql: &mut Sql<'_>,
     statement: &Statement,
     claims: &str,
     jobs: impl Iterator<Item = &'j Job>,
-) -> Result<Vec<i64>> {
+) -> Result<Vec<Claim>> {
     let mut rows = sql.rows(statement, &[("claims", Value::Json(Some(claims)))])?;
-    let mut named = rows.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;
+    let mut named = rows.iter_mut().map(|row| Ok((row.int()?, row.int()?))).collect::<Result<Vec<Claim>>>()?;
     named.sort_unstable();
-    let mut others: Vec<i64> = jobs.map(|job| job.id).filter(|id| named.binary_search(id).is_err()).collect();
+    let mut others: Vec<Claim> = jobs.map(claim_of).filter(|claim| named.binary_search(claim).is_err()).collect();
     others.sort_unstable();
     Ok(others)
 }

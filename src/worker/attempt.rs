@@ -136,7 +136,7 @@ fn finish(
         }
         Verdict::Settled(None) => {}
         Verdict::Open(_) | Verdict::ClaimLost => {
-            shared.client.events().tell_job(News::ClaimLost, &job, timing, || event(&job));
+            shared.client.events().tell_job(News::ClaimLost, &job, timing, || JobEvent::of(&job));
         }
     }
     false

@@ -11,7 +11,8 @@ use std::{
 pub enum CancelReason {
     /// The attempt's time is up. It has been settled as failed; what the handler answers no longer counts.
     TimedOut,
-    /// The claim has ended: somebody cancelled the job, or settled it. What the handler answers no longer counts.
+    /// The claim has ended: somebody cancelled the job, rescued it (`rescue_after` included), or settled it. What the handler
+    /// answers no longer counts.
     ClaimEnded,
     /// The worker is stopping, and its patience ends soon. What the handler answers still counts.
     Stopping,

@@ -55,7 +55,7 @@ pub type HandlerResult<O = ()> = Result<O, Box<dyn StdError + Send + Sync>>;
 /// `M` is found by the compiler from the types at the closure's arguments, which must be written out.
 #[diagnostic::on_unimplemented(
     message = "this is not a handler",
-    label = "a handler is `|context: &Context, args: T| …` or `|tx: &mut rusqlite::Transaction, context: &Context, args: T| …` and answers a `Result<(), E>` or `Result<Outcome, E>`; write the types of its arguments, and `-> HandlerResult` if that of its error cannot be inferred"
+    label = "a handler is `|context: &Context, args: T| …` or `|tx: &mut rusqlite::Transaction, context: &Context, args: T| …` and answers a `Result<(), E>` or `Result<Outcome, E>`; write the types of its arguments, and `-> HandlerResult` if that of its error cannot be inferred; `T` needs `serde::Deserialize`, and the handler is no `async fn`"
 )]
 pub trait Handler<M>: sealed::Handler<M> {}
 

@@ -26,13 +26,15 @@ pub(super) struct Remains {
     pub(super) abandoned: Vec<i64>,
     /// Running, and still claimed.
     pub(super) still_running: Vec<i64>,
+    /// Running, and no longer this worker's.
+    pub(super) lingering: Vec<i64>,
 }
 
 /// Gives back what has not begun, and of what is running that of which nothing can count any more, or that will not live
 /// on because the process is `exiting`.
 pub(super) fn leave(shared: &Arc<Shared>, exiting: bool, until: Instant) -> Remains {
     let unbegun: Vec<Arc<Job>> = shared.take_unbegun(|_| false).into_iter().map(|claimed| claimed.job).collect();
-    let (harmless, others) = running(shared, exiting);
+    let AtWork { harmless, others, lingering } = running(shared, exiting);
     let given_back = give_back(shared, unbegun.iter().chain(&harmless).cloned().collect(), until);
     let split = |jobs: Vec<Arc<Job>>| -> (Vec<i64>, Vec<i64>) {
         jobs.iter().map(|job| job.id).partition(|id| given_back.contains(id))
@@ -40,23 +42,32 @@ pub(super) fn leave(shared: &Arc<Shared>, exiting: bool, until: Instant) -> Rema
     let (given_back, refused) = split(unbegun);
     let (abandoned, kept) = split(harmless);
     let still_running = others.iter().map(|job| job.id).chain(kept).collect();
-    Remains { given_back, refused, abandoned, still_running }
+    Remains { given_back, refused, abandoned, still_running, lingering }
 }
 
-/// What is running and not settled: first that which may be given back, then the others.
-fn running(shared: &Shared, exiting: bool) -> (Vec<Arc<Job>>, Vec<Arc<Job>>) {
+/// What is running.
+#[derive(Default)]
+struct AtWork {
+    /// May be given back.
+    harmless: Vec<Arc<Job>>,
+    others: Vec<Arc<Job>>,
+    /// Not this worker's any more.
+    lingering: Vec<i64>,
+}
+
+fn running(shared: &Shared, exiting: bool) -> AtWork {
     // Where its transaction is the only one that may write, giving the job back would wait for its end.
     let has_one_writer = shared.client.dialect().has_one_writer();
-    let (mut harmless, mut others) = (Vec::new(), Vec::new());
+    let mut running = AtWork::default();
     shared.slots.for_each(|occupant| {
         let may_be_given_back = if occupant.transactional { !has_one_writer } else { exiting };
         match occupant.disowned {
-            Some(_) => {}
-            None if may_be_given_back => harmless.push(occupant.job.clone()),
-            None => others.push(occupant.job.clone()),
+            Some(_) => running.lingering.push(occupant.job.id),
+            None if may_be_given_back => running.harmless.push(occupant.job.clone()),
+            None => running.others.push(occupant.job.clone()),
         }
     });
-    (harmless, others)
+    running
 }
 
 /// Answers the ids of those that were given back in time. On a thread of its own, because the database may take longer.

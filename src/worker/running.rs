@@ -182,6 +182,7 @@ fn report(shared: &Shared, given_back: usize, remains: Remains, began: Instant) 
         given_back: given_back + remains.given_back.len(),
         still_running: remains.still_running,
         abandoned: remains.abandoned,
+        lingering: remains.lingering,
         unsettled,
         took: began.elapsed(),
     }
@@ -205,6 +206,7 @@ impl Report {
             given_back: 0,
             still_running: Vec::new(),
             abandoned: Vec::new(),
+            lingering: Vec::new(),
             unsettled: Vec::new(),
             took: Duration::ZERO,
         }

@@ -145,7 +145,9 @@ fn write(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, batch: 
             batch.iter().filter(|finished| !finished.is_plain()).map(Finished::settlement).collect();
         let mut others = if others.is_empty() { Vec::new() } else { settle(sql, &others)? }.into_iter();
         let answer = |finished: &Finished| match finished.is_plain() {
-            true if lost.binary_search(&finished.job.id).is_ok() => Err(Error::lost_claim(finished.job.id)),
+            true if lost.binary_search(&complete::claim_of(&finished.job)).is_ok() => {
+                Err(Error::lost_claim(finished.job.id))
+            }
             true => Ok(None),
             false => others.next().unwrap_or_else(|| Err(Error::lost_claim(finished.job.id))).map(Some),
         };

@@ -39,11 +39,15 @@ pub struct Report {
     /// Jobs that had been claimed, had not begun, and were given back.
     pub given_back: usize,
     /// Jobs whose handlers were still running at the deadline, and which stay claimed: their handlers may yet do
-    /// something, and what they answer is no longer recorded.
+    /// something, and what they answer is no longer recorded. They are run again by others, once this process has ended and
+    /// the worker's lease is over.
     pub still_running: Vec<i64>,
     /// Jobs whose handlers were still running at the deadline, and which were given back all the same, because nothing
     /// that those handlers may yet do counts: see [`Running::stop_to_exit`](crate::Running::stop_to_exit).
     pub abandoned: Vec<i64>,
+    /// Jobs that are not this worker's any more (they timed out, were cancelled, rescued or settled otherwise) and whose
+    /// handlers were still running all the same: what those may yet do through their claims is refused.
+    pub lingering: Vec<i64>,
     /// Jobs that were run and whose outcome could not be recorded, or that had not begun and could not be given back,
     /// because the database was not there; they stay claimed.
     pub unsettled: Vec<i64>,
@@ -52,8 +56,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every job that was begun has come to its end and has been recorded.
+    /// Whether every job that was begun has come to its end and has been recorded, and no handler runs any more.
     pub fn is_clean(&self) -> bool {
-        self.still_running.is_empty() && self.abandoned.is_empty() && self.unsettled.is_empty()
+        [&self.still_running, &self.abandoned, &self.lingering, &self.unsettled].iter().all(|jobs| jobs.is_empty())
     }
 }

@@ -93,10 +93,9 @@ fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
     let ended = lifeline.read(|connection, now| {
         own(connection, now, Mode::Read, &mut |sql| complete::ended(sql, running.iter().map(|job| &**job)))
     });
-    for id in ended.unwrap_or_default() {
+    for claim in ended.unwrap_or_default() {
         shared.slots.for_each(|occupant| {
-            let asked = running.iter().any(|job| Arc::ptr_eq(job, &occupant.job));
-            if occupant.job.id == id && asked && occupant.disowned.is_none() {
+            if complete::claim_of(&occupant.job) == claim && occupant.disowned.is_none() {
                 disown(occupant, CancelReason::ClaimEnded);
             }
         });

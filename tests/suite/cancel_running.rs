@@ -76,6 +76,30 @@ on_every_database! {
         }
     }
 
+    fn the_handler_is_told_though_its_own_worker_runs_the_job_anew(db: &Db) {
+        let (sent, received) = unbounded();
+        let _running = Worker::new(&db.client)
+            .handle_kind("work", move |context: &Context, _: Value| -> HandlerResult {
+                let claim = context.job().claim_seq;
+                sent.send((claim, None))?;
+                context.cancel().wait(PATIENCE);
+                Ok(sent.send((claim, context.cancel().reason()))?)
+            })
+            .start()
+            .unwrap();
+        let id = db.insert(job("work")).id;
+        assert_eq!(received.recv_timeout(PATIENCE), Ok((1, None)));
+        for claim in 1..=3 {
+            cancel_job(&db.client, id).unwrap();
+            retry_job(&db.client, id).unwrap();
+            let mut heard = [received.recv_timeout(PATIENCE).unwrap(), received.recv_timeout(PATIENCE).unwrap()];
+            heard.sort_by_key(|(claim, _)| *claim);
+            assert_eq!(heard, [(claim, Some(CancelReason::ClaimEnded)), (claim + 1, None)]);
+        }
+        cancel_job(&db.client, id).unwrap();
+        assert_eq!(received.recv_timeout(PATIENCE), Ok((4, Some(CancelReason::ClaimEnded))));
+    }
+
     fn a_cancelled_handler_that_goes_on_touches_no_later_claim(db: &Db) {
         type Answer = fn() -> HandlerResult<Outcome>;
         let answers: [Answer; 5] = [

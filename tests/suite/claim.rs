@@ -177,6 +177,7 @@ on_every_database! {
     fn open_transactions_claim_different_jobs(db: &Db) {
         let inserted = insert(db, 9);
         let claimed = db.transaction(|one| {
+            one.read_committed();
             let first = fetch_jobs(one.on(), "default", "one", 3)?;
             if db.dialect == Dialect::Sqlite {
                 // There is one writer at a time, so the second has to wait for the first, here for no time at all.
@@ -187,6 +188,7 @@ on_every_database! {
                 return Ok(first);
             }
             let second = db.transaction(|two| {
+                two.read_committed();
                 let second = fetch_jobs(two.on(), "default", "two", 3)?;
                 // Nor does the library's own transaction wait for either.
                 let third = fetch_jobs(&db.client, "default", "three", 4)?;

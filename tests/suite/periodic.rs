@@ -223,8 +223,8 @@ on_every_database! {
         let periodic = || Periodic::new(&db.client).schedule(every("2h"));
         for (periodic, field, why) in [
             (periodic().schedule(every("2h")), "name", "declared twice"),
-            (periodic().schedule(every("1s").jitter(HOUR)), "jitter", "less than the interval"),
-            (periodic().schedule(every("a day")), "every", "invalid duration"),
+            (periodic().schedule(every("1s").jitter(HOUR)), r#"schedule "every 1s": jitter"#, "less than the interval"),
+            (periodic().schedule(every("a day")), r#"schedule "every a day": every"#, "invalid duration"),
             (periodic().undeclared(Undeclared::Remove), "owner", "is not set"),
             (periodic().undeclared(Undeclared::Pause), "owner", "is not set"),
             (periodic().owner(""), "owner", "may not be empty"),

@@ -81,7 +81,7 @@ on_every_database_and_place! {
         for (job, key) in golden() {
             let found = db.on(|on| insert_job(on, job)).unwrap().into_job();
             assert_eq!(hex(&found.unique_key.unwrap()), key);
-            let literal = if db.dialect == Dialect::Postgres { format!("'\\x{key}'") } else { format!("X'{key}'") };
+            let literal = if db.dialect == Dialect::Postgres { format!("decode('{key}', 'hex')") } else { format!("X'{key}'") };
             let stored = db.number(&format!("SELECT id FROM drip_job WHERE unique_key = {literal}"));
             assert_eq!(stored, found.id);
         }

@@ -119,11 +119,19 @@ impl Db {
         conn
     }
 
-    /// Runs plain SQL, as somebody with a console would.
+    /// Runs plain SQL, as somebody with a console would, whatever the server's defaults.
     pub fn execute(&self, sql: &str) {
         match self.dialect {
-            Dialect::Postgres => self.postgres().batch_execute(sql).unwrap(),
-            Dialect::Mariadb => self.mariadb().query_drop(sql).unwrap(),
+            Dialect::Postgres => {
+                let mut client = self.postgres();
+                client.batch_execute("SET default_transaction_isolation = 'read committed'").unwrap();
+                client.batch_execute(sql).unwrap();
+            }
+            Dialect::Mariadb => {
+                let mut conn = self.mariadb();
+                conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
+                conn.query_drop(sql).unwrap();
+            }
             _ => self.sqlite().execute_batch(sql).unwrap(),
         }
     }

@@ -51,6 +51,13 @@ impl Tx<'_, '_> {
         Ok(())
     }
 
+    /// PostgreSQL: the level that is the default, unless an application has made it another; at the beginning.
+    pub fn read_committed(&mut self) {
+        if let Open::Postgres(tx) = &mut self.open {
+            tx.batch_execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
+        }
+    }
+
     /// The number in the first column of the first row.
     pub fn number(&mut self, sql: &str) -> i64 {
         match &mut self.open {
