@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     insert::{Inserted, insert_all, tell_inserted},
-    schedules::next_after,
+    schedules::{MOVE_SCHEDULE, next_after},
 };
 use crate::{
     Client, Count, Error, Event, Missed, Result, ScheduleInfo, Session,
@@ -25,7 +25,6 @@ use crate::{
 };
 
 static DUE_SCHEDULE: Statement = statement!("due_schedule");
-static MOVE_SCHEDULE: Statement = statement!("move_schedule");
 static NEXT_SLOT: Statement = statement!("next_slot");
 
 /// The most schedules of one call, so that it comes to an end however often they are due.

@@ -149,6 +149,19 @@ on_every_database_and_place! {
     }
 
     /// As an operator brings it back.
+    /// It asked for the time, waited for the row, and got it when the slot had yielded its job.
+    fn a_declaration_that_was_overtaken_by_a_slot_does_not_bring_it_again(db: &Db) {
+        declare(db, Schedule::new("s", Rule::every("1h"), work()));
+        let before = db.clock.now() + HOUR - SECOND;
+        db.clock.advance(HOUR);
+        assert_eq!(fire(db), ["s 01 01:00:00"]);
+        for rule in [Rule::every("30m"), Rule::every("1h")] {
+            let info = db.on(|on| upsert_schedule(on.at(before), Schedule::new("s", rule.clone(), work()))).unwrap();
+            assert_eq!(Some(info.next_at), rule.next_after(db.clock.now()).unwrap());
+            assert!(fire(db).is_empty());
+        }
+    }
+
     fn a_schedule_that_waits_for_a_wrong_future_goes_on_when_it_is_paused_and_resumed(db: &Db) {
         declare(db, Schedule::new("s", Rule::every("1h"), work()));
         assert_eq!(fire_at(db, "2038-01-19T03:00:00Z").len(), 2);
