@@ -40,7 +40,8 @@ pub enum Event {
     /// A job that had been claimed and not begun was given back.
     GivenBack(JobEvent),
     /// A job was taken from a worker that has died, and is available again; or is discarded, if that has happened too often.
-    /// Or it has run for longer than [`Maintenance::rescue_after`](crate::Maintenance::rescue_after) allows.
+    /// Or it has run for longer than [`Maintenance::rescue_after`](crate::Maintenance::rescue_after) allows, and is discarded if
+    /// that was its last attempt.
     Rescued(JobEvent),
     /// What a handler answered did not count any more: its claim had ended.
     ClaimLost(JobEvent),

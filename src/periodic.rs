@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -169,13 +169,15 @@ impl Scheduler {
 
     /// Fires what is due; answers how long nothing will be.
     fn round(&mut self) -> Result<Duration> {
-        if self.outlook()?.0 {
-            self.fire()?;
-        } else {
+        let asked = Instant::now();
+        let (is_due, next) = self.outlook()?;
+        if !is_due {
             self.failing.clear();
+        } else if self.fire()? {
+            // When their next slots come only another look can say; and what has come due meanwhile.
+            return Ok(Duration::ZERO);
         }
-        let (_, next) = self.outlook()?;
-        Ok(next.unwrap_or(LONGEST_REST).min(LONGEST_REST))
+        Ok(next.map_or(LONGEST_REST, |next| next.saturating_sub(asked.elapsed()).min(LONGEST_REST)))
     }
 
     /// Reads only: whoever finds nothing to do takes no lock.
@@ -183,15 +185,16 @@ impl Scheduler {
         self.lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut fire::outlook))
     }
 
-    /// Each schedule in a transaction of its own.
-    fn fire(&mut self) -> Result<()> {
+    /// Each schedule in a transaction of its own; answers whether any has moved on.
+    fn fire(&mut self) -> Result<bool> {
         let client = self.owner.client.clone();
-        let mut still = HashSet::new();
+        let (mut still, mut moved) = (HashSet::new(), false);
         let mut place = Some(Place::first());
         while let Some(from) = place.take().filter(|_| !self.owner.stop.is_over()) {
             let next = self.lifeline.transaction(|sql| fire::fire_next(sql, Some(&client), &from))?;
             let Some((fired, next)) = next else { break };
             fired.tell(&client);
+            moved |= fired.error.is_none();
             if let Some(error) = &fired.error {
                 still.insert(fired.schedule.clone());
                 let before = self.failing.insert(fired.schedule.clone(), error.to_string());
@@ -202,6 +205,6 @@ impl Scheduler {
             place = next;
         }
         self.failing.retain(|schedule, _| still.contains(schedule));
-        Ok(())
+        Ok(moved)
     }
 }

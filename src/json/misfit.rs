@@ -3,7 +3,11 @@
 use serde_json::error::Category;
 
 /// How serde begins what it says of values and names that are the document's.
-const FOUND: [&str; 5] = ["invalid type", "invalid value", "invalid length", "unknown variant", "unknown field"];
+const FOUND: [&str; 5] =
+    ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
+
+/// How it ends where the type has none that could be expected; all that is before may be the document's.
+const NONE: [&str; 2] = [", there are no fields", ", there are no variants"];
 
 /// What serde says, but for what it found: that is somebody's data, and this text goes to logs.
 pub(crate) fn misfit(error: &serde_json::Error) -> String {
@@ -21,9 +25,10 @@ pub(crate) fn misfit(error: &serde_json::Error) -> String {
         return format!("{said}{at}");
     }
     // What was expected comes last, in words of the type's.
-    let expected = said.rsplit_once(", expected ").map(|(_, expected)| expected);
-    match (FOUND.iter().find(|found| said.starts_with(**found)), expected) {
-        (Some(found), Some(expected)) => format!("{found}, expected {expected}{at}"),
+    let none = NONE.iter().find(|none| said.ends_with(**none)).map(|none| (*none).to_owned());
+    let expected = said.rsplit_once(", expected ").map(|(_, expected)| format!(", expected {expected}"));
+    match (FOUND.iter().find(|found| said.starts_with(**found)), none.or(expected)) {
+        (Some(found), Some(expected)) => format!("{}{expected}{at}", found.trim_end_matches([':', ' ', '`'])),
         _ => format!("the type refuses it{at}"),
     }
 }
@@ -49,6 +54,13 @@ mod tests {
         Visa,
         Other,
     }
+
+    #[derive(Deserialize, Debug)]
+    #[serde(deny_unknown_fields)]
+    struct Empty {}
+
+    #[derive(Deserialize, Debug)]
+    enum Never {}
 
     #[derive(Debug)]
     struct Fussy;
@@ -79,6 +91,8 @@ mod tests {
                 said::<Charge>(r#"{"cents": 1, "card": "secret"}"#),
                 "unknown variant, expected `Visa` or `Other` at line 1 column 29",
             ),
+            (said::<Empty>(r#"{"a, expected secret": 1}"#), "unknown field, there are no fields at line 1 column 21"),
+            (said::<Never>(r#""a, expected secret""#), "unknown variant, there are no variants at line 1 column 20"),
             (said::<[u8; 3]>("[4711]"), "invalid value, expected u8 at line 1 column 5"),
             (said::<[u8; 3]>("[1]"), "invalid length, expected an array of length 3 at line 1 column 3"),
             (said::<BTreeMap<String, u8>>("{secret"), "it is not JSON at line 1 column 2"),

@@ -37,7 +37,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Start it in as many processes as you like: each task is done once per interval, by whichever is first
 /// ([`list_tasks`](crate::list_tasks)); where intervals differ, the shortest counts. If that process dies, another takes over
 /// within 30 s. Without it workers rescue the jobs of those that die, and never begin jobs that have expired; but jobs that
-/// have ended stay for ever.
+/// have ended stay for ever. It does not do the workers' part: where no [`Worker`](crate::Worker) runs, nobody is missed, and
+/// [`rescue_jobs`](crate::rescue_jobs) does it by hand.
 ///
 /// Each task has a thread, and a connection while it is at work. A task that fails is reported
 /// ([`Event::MaintenanceFailed`](crate::Event::MaintenanceFailed)) and tried again after its interval; one that finds the
@@ -71,7 +72,9 @@ impl Maintenance {
     }
 
     /// For how long a job may run before it is made available again though its worker lives: from 1 ms to 10 years, `None`
-    /// for as long as it takes. Default: `None`; workers that die are missed in any case.
+    /// for as long as it takes. Default: `None`; workers that die are missed by other workers in any case.
+    ///
+    /// Unlike an attempt that ends with its worker this one counts: a job that has none left is discarded.
     ///
     /// A handler that is still at work on such a job loses its claim: see [`rescue_overdue_jobs`](crate::rescue_overdue_jobs).
     pub fn rescue_after(mut self, after: impl Into<Option<Duration>>) -> Self {

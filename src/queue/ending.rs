@@ -88,6 +88,10 @@ pub(crate) enum Ending {
         evidence: String,
         crashed: bool,
     },
+    /// Taken from a worker that lives, with the reason: to the queue, or discarded if that was the last attempt.
+    Overrun {
+        evidence: &'static str,
+    },
     /// It may not begin any more.
     Expire,
     /// None: it goes on as it was, with something to show.
@@ -114,7 +118,7 @@ impl Ending {
             Ending::GiveBack => Verb::GiveBack,
             Ending::Retry { .. } => Verb::Retry,
             Ending::Release => Verb::Release,
-            Ending::Rescue { .. } => Verb::Rescue,
+            Ending::Rescue { .. } | Ending::Overrun { .. } => Verb::Rescue,
             Ending::Expire => Verb::Expire,
             Ending::Output(_) => Verb::Output,
         }
@@ -140,6 +144,7 @@ impl Ending {
             Ending::Retry { .. } => moved.retry(now),
             Ending::Release => moved.wait(now),
             Ending::Rescue { evidence, crashed } => moved.rescue(evidence, *crashed, now),
+            Ending::Overrun { evidence } => moved.overrun(evidence, now),
             Ending::Expire => {
                 moved.end(State::Discarded, Some("expired: it had not begun within its time to live"), now)
             }
@@ -218,6 +223,16 @@ impl Move {
             return self.end(State::Discarded, Some(&reason), now);
         }
         self.give_back();
+    }
+
+    /// The attempt counts, or what hangs each time would go round for ever.
+    fn overrun(&mut self, evidence: &str, now: Timestamp) {
+        self.record(evidence, "", now);
+        if self.job.attempt >= self.job.max_attempts {
+            self.finish(State::Discarded, now);
+        } else {
+            self.job.state = State::Available;
+        }
     }
 
     fn retry(&mut self, now: Timestamp) {

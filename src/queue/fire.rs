@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     insert::{Inserted, insert_all, tell_inserted},
-    schedules::next_after,
+    schedules::{MOVE_SCHEDULE, next_after},
 };
 use crate::{
     Client, Count, Error, Event, Missed, Result, ScheduleInfo, Session,
@@ -25,7 +25,6 @@ use crate::{
 };
 
 static DUE_SCHEDULE: Statement = statement!("due_schedule");
-static MOVE_SCHEDULE: Statement = statement!("move_schedule");
 static NEXT_SLOT: Statement = statement!("next_slot");
 
 /// The most schedules of one call, so that it comes to an end however often they are due.
@@ -106,14 +105,18 @@ pub(crate) fn fire_next(
     sql.prove_open()?;
     let params = [("at", Value::Time(Some(place.at))), ("after", Value::Text(Some(&place.name))), sql.now_param()];
     let Some(mut row) = sql.row(&DUE_SCHEDULE, &params)? else { return Ok(None) };
-    let (info, now) = (ScheduleInfo::read(&mut row)?, row.time()?);
-    let fired = match fire(sql, hooks, &info, now) {
-        Err(error) if error.is_transient() => return Err(error),
-        Err(error) => Fired::failed(&info.name, error),
-        Ok(fired) => fired,
+    let (name, at, now) = (row.text()?, row.time()?, row.time()?);
+    // A hook's error is the schedule's, whatever it may say of whose database.
+    let planned = ScheduleInfo::read(&mut row).and_then(|info| {
+        let plan = Plan::of(&info, now)?;
+        Ok((plan.jobs(&info, hooks)?, plan, info))
+    });
+    let fired = match planned.map(|(jobs, plan, info)| fire(sql, &info, plan, jobs)) {
+        Ok(Err(error)) if error.is_transient() => return Err(error),
+        Ok(Err(error)) | Err(error) => Fired::failed(&name, error),
+        Ok(Ok(fired)) => fired,
     };
-    let left = place.left - 1;
-    let next = Place { at: info.next_at, name: info.name, left };
+    let next = Place { at, name, left: place.left - 1 };
     Ok(Some((fired, Some(next).filter(|next| next.left > 0))))
 }
 
@@ -126,14 +129,7 @@ pub(crate) fn outlook(sql: &mut Sql<'_>) -> Result<(bool, Option<Duration>)> {
 }
 
 /// Inserts the jobs of the slots that have come and moves the schedule past them: both or neither.
-fn fire(sql: &mut Sql<'_>, hooks: Option<&Client>, info: &ScheduleInfo, now: Timestamp) -> Result<Fired> {
-    let plan = Plan::of(info, now)?;
-    let template = info.job()?;
-    let job_of = |slot: &Timestamp| {
-        let job = marked(template.clone(), &info.name, Some(*slot));
-        guarded(|| checked(hooks, job.scheduled_at(after(*slot, some_of(info.jitter)))))
-    };
-    let jobs = plan.slots.iter().map(job_of).collect::<Result<Vec<_>>>()?;
+fn fire(sql: &mut Sql<'_>, info: &ScheduleInfo, plan: Plan, jobs: Vec<Checked>) -> Result<Fired> {
     // What this database refuses of one schedule is undone, and hinders no other.
     let inserted = sql.savepoint(|sql| {
         let inserted = insert_all(sql, &jobs)?;
@@ -193,6 +189,16 @@ impl Plan {
         let next_at = next_after(&rule, now)?;
         slots.extend(rule.between(in_time, next_at));
         Ok(Plan { slots, missed: Count::up_to(COUNTED, missed as u64), next_at })
+    }
+
+    /// The jobs of these slots, as the insert hooks leave them.
+    fn jobs(&self, info: &ScheduleInfo, hooks: Option<&Client>) -> Result<Vec<Checked>> {
+        let template = info.job()?;
+        let job_of = |slot: &Timestamp| {
+            let job = marked(template.clone(), &info.name, Some(*slot));
+            guarded(|| checked(hooks, job.scheduled_at(after(*slot, some_of(info.jitter)))))
+        };
+        self.slots.iter().map(job_of).collect()
     }
 }
 

@@ -24,7 +24,9 @@ const BATCH: usize = 1000;
 const EVIDENCE: &str = "job rescued after timeout";
 
 /// Takes jobs from their workers that have run for longer than they may, and makes them available again; answers how many.
-/// As after [`rescue_jobs`](crate::rescue_jobs) their claims have ended and the attempts do not count.
+///
+/// Their claims have ended, as after [`rescue_jobs`](crate::rescue_jobs); but the attempts count, so that a job that hangs
+/// each time comes to an end: one that has none left is discarded.
 ///
 /// A handler that is still at work on such a job is asked to stop within a second ([`CancelToken`](crate::CancelToken)). What
 /// it answers does not count any more ([`is_lost_claim`](crate::Error::is_lost_claim)), nor can what it wrote in a
@@ -83,7 +85,7 @@ fn step(sql: &mut Sql<'_>, after: &RescueAfter, last: i64) -> Result<(Vec<Job>, 
         looked_at.push(id);
         if is_overdue(after, &queue, since, now) {
             let target = Target { id, claim_seq: Some(claim_seq) };
-            let ending = Ending::Rescue { evidence: EVIDENCE.to_owned(), crashed: false };
+            let ending = Ending::Overrun { evidence: EVIDENCE };
             overdue.push(Settlement { target, ending });
         }
     }

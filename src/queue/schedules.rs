@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     insert::{Inserted, insert_one, tell_inserted},
@@ -25,8 +25,12 @@ static LIST_SCHEDULES: Statement = statement!("list_schedules");
 static PAUSE_SCHEDULE: Statement = statement!("pause_schedule");
 static RESUME_SCHEDULE: Statement = statement!("resume_schedule");
 static DELETE_SCHEDULE: Statement = statement!("delete_schedule");
+pub(super) static MOVE_SCHEDULE: Statement = statement!("move_schedule");
 static RETIRE_SCHEDULES: Statement = statement!("retire_schedules");
 static REMOVE_SCHEDULES: Statement = statement!("remove_schedules");
+
+/// For how long a declaration may have waited for the row of its schedule.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 
 /// Declares a schedule: it is there from now on, and as this says. May be called at every start, by many processes at once.
 ///
@@ -180,7 +184,19 @@ pub(crate) fn upsert(sql: &mut Sql<'_>, declared: &Declared, owner: Option<&str>
         sql.now_param(),
     ];
     sql.change(&UPSERT_SCHEDULE, &params)?;
+    let info = found(sql, &declared.name)?;
+    let yielded = info.last_slot_at.filter(|last| *last >= info.next_at && is_recent(*last, info.next_at));
+    let Some(last) = yielded else { return Ok(info) };
+    // Its slot came after the time was asked for, and before the row was ours.
+    let next_at = Value::Time(Some(next_after(&declared.slots, last)?));
+    let name = ("name", Value::Text(Some(&declared.name)));
+    sql.change(&MOVE_SCHEDULE, &[name, ("next_at", next_at), ("slot", Value::Time(None)), ("job", Value::Int(None))])?;
     found(sql, &declared.name)
+}
+
+/// Whether a slot that has yielded its job is so little ahead that the clock need not have been put back since.
+fn is_recent(last: Timestamp, next_at: Timestamp) -> bool {
+    last.duration_since(next_at) < LONGEST_WAIT
 }
 
 /// Declares all schedules of an owner, and does with its others as told.

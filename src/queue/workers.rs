@@ -172,7 +172,7 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
 }
 
 /// Gives back what a worker has claimed later than `since` and never heard of: the answer was lost with its connection.
-/// Answers the jobs as they now stand.
+/// Answers the jobs as they now stand: a batch of them, none when there are no more.
 pub(crate) fn give_back_unheard(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<Job>> {
     let ids = running(sql, worker, since)?;
     Ok(settle_each(sql, &ids, &Ending::GiveBack)?.into_iter().flatten().collect())

@@ -138,10 +138,10 @@ impl Claimer {
             self.woken = true;
         }
         self.heed_reopened();
+        self.return_excess();
         if std::mem::take(&mut self.look_around) {
             self.look_around()?;
         }
-        self.return_excess();
         self.claim_suspect()?;
         let room = self.pace.room(&self.shared.budget);
         let wanted = self.wanted(room);
@@ -211,7 +211,8 @@ impl Claimer {
         if Instant::now() < self.look_for_suspects || !self.is_hungry() {
             return Ok(());
         }
-        self.look_for_suspects = Instant::now() + self.shared.settings.poll_interval;
+        // Sooner than the next poll, which may come early.
+        self.look_for_suspects = Instant::now() + self.shared.settings.poll_interval / 2;
         for _ in 0..self.queues.len().min(QUEUES_SEARCHED) {
             self.next_searched = (self.next_searched + 1) % self.queues.len();
             if self.room_of(self.next_searched) == 0 {
@@ -284,9 +285,14 @@ impl Claimer {
     fn wait_for_jobs(&mut self) -> Result<()> {
         if std::mem::take(&mut self.woken) {
             // What woke us may have been a job for later, or the clock of a test.
-            self.promote()?;
+            let available = self.promote()?;
             if self.shared.settings.any_queue {
                 self.find_queues()?;
+            }
+            if available {
+                // Jobs that have come since the claim, or suspects, whose worker another has missed.
+                self.feel_hungry();
+                self.look_for_suspects = Instant::now();
             }
             if self.is_hungry() {
                 return Ok(());

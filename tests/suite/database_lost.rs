@@ -125,12 +125,15 @@ on_every_server! {
     fn a_claim_whose_answer_was_lost_is_given_back(db: &Db) {
         let stage = Stage::start(&db.url);
         stage.assert_all_places_work(&outside(db));
-        let id = drip::insert_job(&outside(db), NewJob::new("k", json!({})).delay(Duration::from_secs(3600))).unwrap().into_job().id;
+        let job = || NewJob::new("k", json!({})).delay(Duration::from_secs(3600));
+        // More than one batch of others, of whom it is the last.
+        drip::insert_many(&outside(db), (0..1000).map(|_| job().queue("nobody's"))).unwrap();
+        let id = drip::insert_job(&outside(db), job()).unwrap().into_job().id;
         let later = if db.dialect == Dialect::Postgres { "now() + interval '1 second'" } else { "UTC_TIMESTAMP(6) + INTERVAL 1 SECOND" };
         db.execute(&format!(
             "UPDATE drip_job SET state = 'running', attempt = 1, claim_seq = 1, attempted_by = '{}', attempted_at = {later},
                                  scheduled_at = created_at
-             WHERE id = {id}",
+             WHERE state = 'scheduled'",
             stage.running.id()
         ));
         kill_connections(db);

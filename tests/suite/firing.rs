@@ -149,6 +149,19 @@ on_every_database_and_place! {
     }
 
     /// As an operator brings it back.
+    /// It asked for the time, waited for the row, and got it when the slot had yielded its job.
+    fn a_declaration_that_was_overtaken_by_a_slot_does_not_bring_it_again(db: &Db) {
+        declare(db, Schedule::new("s", Rule::every("1h"), work()));
+        let before = db.clock.now() + HOUR - SECOND;
+        db.clock.advance(HOUR);
+        assert_eq!(fire(db), ["s 01 01:00:00"]);
+        for rule in [Rule::every("30m"), Rule::every("1h")] {
+            let info = db.on(|on| upsert_schedule(on.at(before), Schedule::new("s", rule.clone(), work()))).unwrap();
+            assert_eq!(Some(info.next_at), rule.next_after(db.clock.now()).unwrap());
+            assert!(fire(db).is_empty());
+        }
+    }
+
     fn a_schedule_that_waits_for_a_wrong_future_goes_on_when_it_is_paused_and_resumed(db: &Db) {
         declare(db, Schedule::new("s", Rule::every("1h"), work()));
         assert_eq!(fire_at(db, "2038-01-19T03:00:00Z").len(), 2);
@@ -311,14 +324,23 @@ on_every_database! {
         hand("name, every_ms, grace_ms", "'5 grace', 1000, 86400000");
         hand("name, every_ms", "'6 period', 0");
         hand("name, every_ms, metadata", "'7 metadata', 3600000, '[]'");
+        hand("name, every_ms", "'7 time', 3600000");
+        // The columns of the others hold nothing but times.
+        let no_time = if db.dialect == Dialect::Sqlite { "datetime('now')" } else { "updated_at, options = '7'" };
+        db.execute(&format!("UPDATE drip_schedule SET updated_at = {no_time} WHERE name = '7 time'"));
         declare(db, Schedule::new("8 hook", Rule::every("1h"), work().tags(["refused"])));
+        declare(db, Schedule::new("8 unavailable", Rule::every("1h"), NewJob::new("away", json!({}))));
         declare(db, Schedule::new("9 trigger", Rule::every("1h"), NewJob::new("forbidden", json!({}))));
         declare(db, Schedule::new("good", Rule::every("1h"), work()));
         db.execute("CREATE UNIQUE INDEX of_the_application ON drip_job (kind)");
         db.insert(NewJob::new("forbidden", json!({})));
-        let refuse = |job: NewJob| match format!("{job:?}").contains("refused") {
-            true => Err(drip::Error::other("not today")),
-            false => Ok(job),
+        // What is away is the hook's own database.
+        let its_own = || Client::connect("sqlite:///nowhere/at/all.db");
+        assert!(its_own().unwrap_err().is_transient());
+        let refuse = move |job: NewJob| match format!("{job:?}") {
+            text if text.contains("refused") => Err(drip::Error::other("not today")),
+            text if text.contains("away") => its_own().map(|_| job),
+            _ => Ok(job),
         };
         let client = Client::builder().clock(db.clock.clone()).on_insert(refuse).connect(&db.url).unwrap();
         let mut watch = Watch::new(&client);
@@ -330,7 +352,7 @@ on_every_database! {
             let failed: Vec<_> = failed.iter().map(|it| (&*it.schedule, it.error.as_ref().unwrap().to_string())).collect();
             let expected = [("1 zone", "Mars/Olympus"), ("2 pattern", "five fields"), ("3 options", "colour"),
                 ("4 priority", "priority: is 9"), ("5 grace", "grace: "), ("6 period", "from 1 s"),
-                ("7 metadata", "must be a JSON object"), ("8 hook", "not today"), ("9 trigger", "refused")];
+                ("7 metadata", "must be a JSON object"), ("7 time", ""), ("8 hook", "not today"), ("8 unavailable", ""), ("9 trigger", "refused")];
             assert_eq!(failed.len(), expected.len(), "{failed:?}");
             for ((name, why), (schedule, error)) in expected.into_iter().zip(failed) {
                 assert!(name == schedule && error.contains(why), "{name}: {error}");
@@ -341,7 +363,7 @@ on_every_database! {
         // What was refused stays due, and is made up for when it is admitted.
         delete_jobs(&db.client, &JobFilter::new().states(State::ALL)).unwrap();
         db.execute("DELETE FROM drip_schedule WHERE name < '8'");
-        assert_eq!(fire(db), ["8 hook 01 01:00:00", "9 trigger 01 01:00:00"]);
+        assert_eq!(fire(db), ["8 hook 01 01:00:00", "8 unavailable 01 01:00:00", "9 trigger 01 01:00:00"]);
     }
 
     fn subscribers_are_told_of_slots_and_workers_of_jobs(db: &Db) {

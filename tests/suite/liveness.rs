@@ -181,6 +181,17 @@ on_every_database! {
         assert!(running.stop(PATIENCE).is_clean());
     }
 
+    /// Another process has buried the worker; here only a bell rings, for whatever it is.
+    fn whoever_is_woken_looks_for_suspects_too(db: &Db) {
+        let mut watch = Watch::new(&db.client);
+        let running = worker(&db.client).poll_interval(HOUR).handle_kind("work", done).start().unwrap();
+        watch.until(|event| matches!(event, Event::Idle { .. }));
+        db.execute("INSERT INTO drip_job (kind, args, crash_count) VALUES ('work', '{}', 1)");
+        db.insert(job("work"));
+        watch.until_completed(2);
+        assert!(running.stop(PATIENCE).is_clean());
+    }
+
     /// Otherwise one whose worker dies of the next would be charged for that.
     fn a_suspect_is_recorded_before_the_next_is_run(db: &Db) {
         const SUSPECTS: usize = 40;

@@ -25,12 +25,24 @@ on_every_database_and_place! {
         db.clock.advance(TICK);
         assert_eq!(rescue(), 1);
         let job = db.job(running.id);
-        assert_eq!((job.state, job.attempt, job.claim_seq, job.crash_count), (State::Available, 0, 1, 0));
+        assert_eq!((job.state, job.attempt, job.claim_seq, job.crash_count), (State::Available, 1, 1, 0));
         assert_eq!(job.errors.last().unwrap().error, "job rescued after timeout");
         assert_eq!(job.scheduled_at, running.scheduled_at);
         assert!(others.iter().all(|job| job.id == running.id || db.job(job.id) == *job));
         assert!(complete_job(&db.client, &running).unwrap_err().is_lost_claim());
         assert_eq!(rescue(), 0);
+    }
+
+    fn what_hangs_each_time_comes_to_an_end(db: &Db) {
+        let id = db.insert(job("work").max_attempts(2)).id;
+        for (attempt, state) in [(1, State::Available), (2, State::Discarded)] {
+            assert_eq!(db.claim("default").attempt, attempt);
+            db.clock.advance(HOUR);
+            assert_eq!(db.on(|on| rescue_overdue_jobs(on, &RescueAfter::new(HOUR))).unwrap(), 1);
+            let job = db.job(id);
+            assert_eq!((job.state, job.attempt, job.errors.len()), (state, attempt, attempt as usize));
+            assert_eq!(job.finalized_at, (state == State::Discarded).then(|| db.clock.now()));
+        }
     }
 
     fn a_queue_may_differ_and_have_no_limit(db: &Db) {
@@ -93,7 +105,7 @@ mod in_the_background {
             gate.open();
             watch.until_claim_lost(id);
             let job = db.job(id);
-            assert_eq!((job.state, job.attempt, job.claim_seq, job.errors.len()), (State::Completed, 1, 2, 1));
+            assert_eq!((job.state, job.attempt, job.claim_seq, job.errors.len()), (State::Completed, 2, 2, 1));
             stop(&maintenance);
             assert!(worker.stop(PATIENCE).is_clean());
         }

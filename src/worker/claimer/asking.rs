@@ -51,6 +51,7 @@ impl Claimer {
 
     /// Jobs have been given back to their old places.
     pub(super) fn reopen(&mut self, jobs: &[Job]) {
+        self.look_around |= !jobs.is_empty();
         self.both_bounds().for_each(|bounds| jobs.iter().for_each(|job| bounds.reopen(job)));
     }
 

@@ -70,8 +70,12 @@ impl Claimer {
     /// A claim that was committed as the connection broke would stay with a worker that lives and knows nothing of it.
     pub(super) fn give_back_unheard(&mut self) -> Result<()> {
         let (shared, since) = (self.shared.clone(), self.latest_claim);
-        let given = self.lifeline.transaction(|sql| workers::give_back_unheard(sql, &shared.id, since))?;
-        given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
-        Ok(())
+        loop {
+            let given = self.lifeline.transaction(|sql| workers::give_back_unheard(sql, &shared.id, since))?;
+            given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
+            if given.is_empty() {
+                return Ok(());
+            }
+        }
     }
 }
