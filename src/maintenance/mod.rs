@@ -35,7 +35,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// ```
 ///
 /// Start it in as many processes as you like: each task is done once per interval, by whichever is first
-/// ([`list_tasks`](crate::list_tasks)); where intervals differ, the shortest counts. If that process dies, another takes over
+/// ([`list_tasks`](crate::list_tasks)); where intervals differ, the shortest counts. Each run goes by the settings of
+/// whoever does it, so give all the same. If that process dies, another takes over
 /// within 30 s. Without it workers rescue the jobs of those that die, and never begin jobs that have expired; but jobs that
 /// have ended stay for ever. It does not do the workers' part: where no [`Worker`](crate::Worker) runs, nobody is missed, and
 /// [`rescue_jobs`](crate::rescue_jobs) does it by hand.
