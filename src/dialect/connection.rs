@@ -169,9 +169,9 @@ impl<'a> Sql<'a> {
     /// Runs `work` behind a savepoint, so that a statement which the engine refuses spoils nothing but itself.
     pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.control("SAVEPOINT drip_step")?;
-        self.saved = true;
+        let outer = std::mem::replace(&mut self.saved, true);
         let result = work(self);
-        self.saved = false;
+        self.saved = outer;
         let undo = if result.is_err() { self.control("ROLLBACK TO SAVEPOINT drip_step") } else { Ok(()) };
         let ended = undo.and_then(|()| self.control("RELEASE SAVEPOINT drip_step"));
         match (result, ended) {

@@ -124,7 +124,7 @@ pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> 
 
 /// Inserts any number of jobs, all or none, in order; the answers are in the order of the jobs.
 ///
-/// Thousands of jobs go into one statement. Jobs with [unique](NewJob::unique) options take one statement each.
+/// A thousand jobs go into one statement. Jobs with [unique](NewJob::unique) options take one statement each.
 ///
 /// # Errors
 /// As [`insert_job`]; a job that is refused is named by its place in the batch, which starts at 0.
