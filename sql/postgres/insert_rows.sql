@@ -1,5 +1,5 @@
--- Inserts rows of which everything is known but their ids, which come in one array: a row of the answer for each costs both
--- sides a tenth of what the insert takes.
+-- Inserts rows of which everything is known but their ids, which come in one array: that is less for both sides than a row
+-- of the answer for each.
 --
 -- A parameter holds the values of its column, or the one that all of them are: most jobs of a batch differ in their args
 -- only. At least one parameter holds as many values as there are rows.

@@ -1,4 +1,4 @@
--- Inserts a row of which everything is known; run once for each. The library knows its id, without RETURNING, which costs more.
+-- Inserts a row of which everything is known; run once for each. The library knows its id without RETURNING.
 --
 -- SELECT, not VALUES: where the disk is full, the statement is then undone alone, and not the whole transaction.
 INSERT INTO drip_job (state, queue, kind, priority, args, metadata, tags, max_attempts, scheduled_at, created_at,
