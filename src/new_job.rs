@@ -253,7 +253,10 @@ impl NewJob {
         let args = std::mem::replace(&mut self.args, Ok(String::new())).map_err(|p| in_field("args", &p))?;
         let metadata =
             std::mem::replace(&mut self.metadata, Ok(String::new())).map_err(|p| in_field("metadata", &p))?;
-        let tags = serde_json::to_string(&self.tags).map_err(|error| Error::invalid("tags", error.to_string()))?;
+        let tags = match &self.tags[..] {
+            [] => "[]".to_owned(),
+            tags => serde_json::to_string(tags).map_err(|error| Error::invalid("tags", error.to_string()))?,
+        };
         Ok(Checked { job: self, args, metadata, tags })
     }
 

@@ -16,6 +16,9 @@ pub trait Link {
     fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>>;
     /// Runs a statement and answers how many rows it changed.
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64>;
+    /// Inserts rows, each of which has the values of the statement's parameters in their order; answers their ids, which
+    /// rise in the order of the rows. `defaults` is what the table puts into columns that an insert leaves out.
+    fn insert(&mut self, text: &Text, rows: &[Record<'_>], defaults: &Record<'_>) -> Result<Vec<i64>>;
     /// Inserts rows, each of which has the values of the statement's columns in their order; answers how many.
     fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64>;
     /// Runs text without parameters: savepoints, migrations.
@@ -24,11 +27,11 @@ pub trait Link {
     fn prove_open(&mut self) -> Result<()>;
 }
 
-/// How many columns are written where rows are loaded.
-pub(crate) const LOADED_COLUMNS: usize = 13;
+/// A row of which everything is known but its id: the values that a new job has, see `queue/new_row.rs`.
+pub type Record<'r> = [Value<'r>; 13];
 
 /// The next row to be loaded, as long as there are any.
-pub type NextRow<'r> = dyn FnMut() -> Option<[Value<'r>; LOADED_COLUMNS]> + 'r;
+pub type NextRow<'r> = dyn FnMut() -> Option<Record<'r>> + 'r;
 
 /// A connection that is ours for the moment, whoever owns it.
 pub trait Connection: Send {
@@ -62,17 +65,19 @@ pub struct Sql<'a> {
     now: Option<Timestamp>,
     callers: bool,
     notifies: bool,
+    /// Inside of [`savepoint`](Sql::savepoint).
+    saved: bool,
 }
 
 impl<'a> Sql<'a> {
     /// Inside a transaction (or a single statement) that this crate opened.
     pub(crate) fn own(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now: known_time(dialect, now), callers: false, notifies: false }
+        Sql { link, dialect, now: known_time(dialect, now), callers: false, notifies: false, saved: false }
     }
 
     /// Inside a transaction that a caller opened, and may have lost.
     pub(crate) fn callers(link: &'a mut dyn Link, dialect: Dialect, now: Option<Timestamp>) -> Sql<'a> {
-        Sql { link, dialect, now: known_time(dialect, now), callers: true, notifies: true }
+        Sql { link, dialect, now: known_time(dialect, now), callers: true, notifies: true, saved: false }
     }
 
     /// From here on inserts notify by themselves, for nobody announces them after the commit.
@@ -133,6 +138,15 @@ impl<'a> Sql<'a> {
         self.link.change(text, &text.bind(params)?)
     }
 
+    pub(crate) fn insert(
+        &mut self,
+        statement: &Statement,
+        rows: &[Record<'_>],
+        defaults: &Record<'_>,
+    ) -> Result<Vec<i64>> {
+        self.link.insert(statement.text(self.dialect), rows, defaults)
+    }
+
     pub(crate) fn load<'r>(&mut self, statement: &Statement, rows: &mut NextRow<'r>) -> Result<u64> {
         self.link.load(statement.text(self.dialect), rows)
     }
@@ -141,10 +155,23 @@ impl<'a> Sql<'a> {
         self.link.control(sql)
     }
 
+    /// Runs `work`, which is several statements, so that when it fails it leaves nothing in a transaction that its owner may
+    /// go on with.
+    pub(crate) fn all_or_nothing<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
+        // Before the savepoint, which on SQLite would begin a transaction.
+        self.prove_open()?;
+        match self.callers && !self.saved && !self.dialect.fails_transactions() {
+            true => self.savepoint(work),
+            false => work(self),
+        }
+    }
+
     /// Runs `work` behind a savepoint, so that a statement which the engine refuses spoils nothing but itself.
     pub(crate) fn savepoint<T>(&mut self, work: impl FnOnce(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.control("SAVEPOINT drip_step")?;
+        let outer = std::mem::replace(&mut self.saved, true);
         let result = work(self);
+        self.saved = outer;
         let undo = if result.is_err() { self.control("ROLLBACK TO SAVEPOINT drip_step") } else { Ok(()) };
         let ended = undo.and_then(|()| self.control("RELEASE SAVEPOINT drip_step"));
         match (result, ended) {
@@ -159,10 +186,7 @@ impl<'a> Sql<'a> {
 
 /// Asked once a verb: of two answers a due time could be reckoned from one and be compared with the other.
 fn known_time(dialect: Dialect, now: Option<Timestamp>) -> Option<Timestamp> {
-    match (now, dialect) {
-        (None, Dialect::Sqlite) => Some(truncated(Timestamp::now())),
-        (now, _) => now,
-    }
+    now.or_else(|| dialect.shares_our_clock().then(|| truncated(Timestamp::now())))
 }
 
 /// Whole microseconds, never rounded up: what all three databases hold.

@@ -17,7 +17,7 @@ mod transaction;
 mod value;
 
 pub(crate) use assembled::{Assembled, Fragments, fragments, letters};
-pub(crate) use connection::{Connection, LOADED_COLUMNS, Link, Sql, truncated};
+pub(crate) use connection::{Connection, Link, Record, Sql, truncated};
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};
@@ -101,6 +101,16 @@ impl Dialect {
             Dialect::Mariadb => Signal::Polling,
             Dialect::Sqlite => Signal::DataVersion,
         }
+    }
+
+    /// Whether the time is known without asking, because this machine's clock is the one that decides.
+    pub(crate) const fn shares_our_clock(self) -> bool {
+        matches!(self, Dialect::Sqlite)
+    }
+
+    /// Whether a transaction takes nothing more once a statement of it has failed.
+    pub(crate) const fn fails_transactions(self) -> bool {
+        matches!(self, Dialect::Postgres)
     }
 
     /// Whether an open transaction that writes keeps everybody else from writing.

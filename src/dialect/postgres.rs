@@ -19,7 +19,7 @@ use postgres::{
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    connection::{Link, NextRow, TransactionWork, from_microsecond, row, undecodable},
+    connection::{Link, NextRow, Record, TransactionWork, from_microsecond, row, undecodable},
     pool::sealed,
     statement,
     statement::Text,
@@ -82,16 +82,19 @@ impl<'a, C: GenericClient> PostgresLink<'a, C> {
         PostgresLink { client, cache: Some(cache) }
     }
 
-    fn prepared(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Option<postgres::Statement>> {
+    fn prepared(&mut self, text: &Text, types: &[Type]) -> Result<Option<postgres::Statement>> {
         let (Some(cache), Some(name)) = (&mut self.cache, text.name) else { return Ok(None) };
         if let Some((prepared, _)) = cache.get(name).filter(|(_, since)| since.elapsed() < PLAN_LIFE) {
             return Ok(Some(prepared.clone()));
         }
-        let types: Vec<_> = values.iter().map(|value| value.postgres_type()).collect();
-        let prepared = self.client.prepare_typed(&text.sql, &types).map_err(classify)?;
+        let prepared = self.client.prepare_typed(&text.sql, types).map_err(classify)?;
         cache.insert(name, (prepared.clone(), Instant::now()));
         Ok(Some(prepared))
     }
+}
+
+fn types(values: &[&Value<'_>]) -> Vec<Type> {
+    values.iter().map(|value| value.postgres_type()).collect()
 }
 
 /// Parameters for a prepared statement.
@@ -101,12 +104,12 @@ fn plain<'v>(values: &[&'v Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
 
 /// Parameters for a statement that is sent as text.
 fn typed<'v>(values: &[&'v Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
-    values.iter().map(|value| (*value as &(dyn ToSql + Sync), value.postgres_type())).collect()
+    plain(values).into_iter().zip(types(values)).collect()
 }
 
 impl<C: GenericClient> Link for PostgresLink<'_, C> {
     fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
-        let found = match self.prepared(text, values)? {
+        let found = match self.prepared(text, &types(values))? {
             Some(prepared) => self.client.query(&prepared, &plain(values)),
             None => self.client.query_typed(&text.sql, &typed(values)),
         };
@@ -114,11 +117,23 @@ impl<C: GenericClient> Link for PostgresLink<'_, C> {
     }
 
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
-        let changed = match self.prepared(text, values)? {
+        let changed = match self.prepared(text, &types(values))? {
             Some(prepared) => self.client.execute(&prepared, &plain(values)),
             None => self.client.execute_typed(&text.sql, &typed(values)),
         };
         changed.map_err(classify)
+    }
+
+    fn insert(&mut self, text: &Text, rows: &[Record<'_>], _: &Record<'_>) -> Result<Vec<i64>> {
+        let columns = columns(rows);
+        let types: Vec<Type> = columns.iter().map(Column::postgres_type).collect();
+        let values = columns.iter().map(|column| column as &(dyn ToSql + Sync));
+        let found = match self.prepared(text, &types)? {
+            Some(prepared) => self.client.query(&prepared, &values.collect::<Vec<_>>()),
+            None => self.client.query_typed(&text.sql, &values.zip(types).collect::<Vec<_>>()),
+        };
+        let [row] = &found.map_err(classify)?[..] else { return Ok(Vec::new()) };
+        row.try_get(0).map_err(|error| undecodable("ids").because(error))
     }
 
     fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
@@ -175,6 +190,64 @@ impl ToSql for Value<'_> {
             Value::Bytes(value) => put(value),
             Value::Time(value) => put(value.map(since_2000).as_ref().map(<[u8; 8]>::as_slice)),
         })
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.to_sql(ty, out)
+    }
+}
+
+/// A column of rows as an array: all its values, or the one that all of them are.
+#[derive(Debug)]
+struct Column<'r>(Vec<&'r Value<'r>>);
+
+/// Not all of one value: how many rows there are says the longest.
+fn columns<'r>(rows: &'r [Record<'r>]) -> Vec<Column<'r>> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let all = |index: usize| rows.iter().map(|row| &row[index]).collect();
+    let alike = |index: &usize| rows.iter().all(|row| row[*index] == first[*index]);
+    let mut columns: Vec<Column<'r>> =
+        (0..first.len()).map(|index| Column(if alike(&index) { vec![&first[index]] } else { all(index) })).collect();
+    if columns.iter().all(|column| column.0.len() < rows.len()) {
+        columns[0] = Column(all(0));
+    }
+    columns
+}
+
+impl Column<'_> {
+    fn postgres_type(&self) -> Type {
+        match self.0[0] {
+            Value::Bool(_) => Type::BOOL_ARRAY,
+            Value::Int(_) => Type::INT8_ARRAY,
+            Value::Small(_) => Type::INT2_ARRAY,
+            Value::Text(_) => Type::TEXT_ARRAY,
+            Value::Json(_) => Type::JSON_ARRAY,
+            Value::Bytes(_) => Type::BYTEA_ARRAY,
+            Value::Time(_) => Type::TIMESTAMPTZ_ARRAY,
+        }
+    }
+}
+
+impl ToSql for Column<'_> {
+    /// Dimensions, whether there are nulls, the type of the elements, their number, where they begin; then each.
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        let element = self.0[0].postgres_type();
+        for number in [1, 1, i32::try_from(element.oid())?, i32::try_from(self.0.len())?, 1] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        for value in &self.0 {
+            let begin = out.len();
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            if let IsNull::No = value.to_sql(&element, out)? {
+                let length = i32::try_from(out.len() - begin - 4)?;
+                out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        Ok(IsNull::No)
     }
 
     fn accepts(_: &Type) -> bool {

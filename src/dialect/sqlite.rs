@@ -20,7 +20,7 @@ use rusqlite::{
 use self::ticket::TicketLock;
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Value,
-    connection::{Link, NextRow, TransactionWork, row},
+    connection::{Link, NextRow, Record, TransactionWork, row},
     pool::sealed,
     statement::Text,
     time_text,
@@ -90,6 +90,11 @@ impl Link for SqliteLink<'_> {
         let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;
         while found.next().map_err(classify)?.is_some() {}
         Ok(self.0.changes())
+    }
+
+    fn insert(&mut self, text: &Text, rows: &[Record<'_>], _: &Record<'_>) -> Result<Vec<i64>> {
+        let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
+        rows.iter().map(|row| prepared.insert(rusqlite::params_from_iter(row)).map_err(classify)).collect()
     }
 
     fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {

@@ -86,6 +86,17 @@ impl Text {
         text
     }
 
+    /// With the row of placeholders that follows `VALUES` so many times, some of them replaced by `DEFAULT`.
+    #[cfg(feature = "mariadb")]
+    pub(super) fn of_rows(&self, count: usize, is_default: impl Fn(usize) -> bool) -> String {
+        let (head, rest) = self.sql.split_once("VALUES (").unwrap_or_default();
+        let (row, tail) = rest.split_once(')').unwrap_or_default();
+        let place = |(index, place)| if is_default(index) { "DEFAULT" } else { place };
+        let places: Vec<&str> = row.split(',').enumerate().map(place).collect();
+        let rows = vec![format!("({})", places.join(",")); count].join(",");
+        format!("{head}VALUES {rows}{tail}")
+    }
+
     /// The placeholder for `name`; PostgreSQL and SQLite number theirs, so that a repeated one is sent once.
     fn place(&mut self, name: &str, dialect: Dialect) -> String {
         let known = self.names.iter().position(|known| known == name);
@@ -174,6 +185,14 @@ mod tests {
         let text = Text::parse(SOURCE, Dialect::Mariadb);
         assert!(text.sql.ends_with("WHERE b = ? AND c = ? OR b = ?"));
         assert_eq!(text.names, ["b", "c_d", "b"]);
+    }
+
+    #[cfg(feature = "mariadb")]
+    #[test]
+    fn a_row_is_repeated() {
+        let text = Text::parse("INSERT INTO t (a, b)\nVALUES (:a,\n :b)\nRETURNING id", Dialect::Mariadb);
+        let sql = text.of_rows(2, |index| index == 0);
+        assert_eq!(sql, "INSERT INTO t (a, b)\nVALUES (DEFAULT,\n ?),(DEFAULT,\n ?)\nRETURNING id");
     }
 
     #[test]

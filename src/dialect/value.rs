@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{Error, Result};
 
 /// A parameter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
     Bool(bool),
     Int(Option<i64>),

@@ -12,7 +12,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    insert::{Inserted, insert_all, tell_inserted},
+    insert::{Entered, Inserted, insert_all, tell_inserted},
     schedules::{MOVE_SCHEDULE, next_after},
 };
 use crate::{
@@ -47,7 +47,7 @@ pub struct Fired {
     /// Why it can yield nothing: its row was written by hand, or by a newer version, or on a machine that knows more time
     /// zones; an insert hook has refused its job; or the database has. It stays due, and is tried again next time.
     pub error: Option<Error>,
-    checked: Vec<Checked>,
+    notify: Vec<bool>,
 }
 
 /// Which schedules have been looked at: those that have been due for longer than this one.
@@ -131,9 +131,9 @@ pub(crate) fn outlook(sql: &mut Sql<'_>) -> Result<(bool, Option<Duration>)> {
 /// Inserts the jobs of the slots that have come and moves the schedule past them: both or neither.
 fn fire(sql: &mut Sql<'_>, info: &ScheduleInfo, plan: Plan, jobs: Vec<Checked>) -> Result<Fired> {
     // What this database refuses of one schedule is undone, and hinders no other.
-    let inserted = sql.savepoint(|sql| {
-        let inserted = insert_all(sql, &jobs)?;
-        let job = inserted.last().map(|inserted| inserted.job().id);
+    let entered = sql.savepoint(|sql| {
+        let entered = insert_all(sql, &jobs)?;
+        let job = entered.last().map(Entered::id);
         let params = [
             ("name", Value::Text(Some(&info.name))),
             ("next_at", Value::Time(Some(plan.next_at))),
@@ -141,14 +141,16 @@ fn fire(sql: &mut Sql<'_>, info: &ScheduleInfo, plan: Plan, jobs: Vec<Checked>) 
             ("job", Value::Int(job)),
         ];
         sql.change(&MOVE_SCHEDULE, &params)?;
-        Ok(inserted)
+        Ok(entered)
     })?;
+    let notify = jobs.iter().map(|checked| checked.job.notify).collect();
+    let inserted = entered.into_iter().zip(jobs).map(|(entered, checked)| entered.with(checked));
     Ok(Fired {
         schedule: info.name.clone(),
         slots: plan.slots.into_iter().zip(inserted).collect(),
         missed: plan.missed,
         error: None,
-        checked: jobs,
+        notify,
     })
 }
 
@@ -204,13 +206,13 @@ impl Plan {
 
 impl Fired {
     fn failed(schedule: &str, error: Error) -> Fired {
-        let (slots, checked) = (Vec::new(), Vec::new());
-        Fired { schedule: schedule.to_owned(), slots, missed: Count::default(), error: Some(error), checked }
+        let (slots, notify) = (Vec::new(), Vec::new());
+        Fired { schedule: schedule.to_owned(), slots, missed: Count::default(), error: Some(error), notify }
     }
 
     /// Tells subscribers what has been committed, and wakes the workers.
     pub(crate) fn tell(&self, client: &Client) {
-        tell_inserted(client, self.slots.iter().map(|(_, inserted)| inserted), &self.checked);
+        tell_inserted(client, self.slots.iter().map(|(_, inserted)| inserted).zip(self.notify.iter().copied()));
         let schedule = || self.schedule.clone();
         if self.missed.number > 0 {
             client.events().tell(|| Event::SlotsMissed { schedule: schedule(), count: self.missed });

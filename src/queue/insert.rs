@@ -5,27 +5,28 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{
-    new_row::{Placed, Times, json_row, micros, millis},
+    load::notify,
+    new_row::{DEFAULTS, Placed, Start, Times, micros, millis, record},
     read,
     replace::replace_if_asked,
 };
 use crate::{
     Client, Error, Job, Result, Session, State,
     clock::after,
-    dialect::{Sql, Statement, Value, statement},
+    dialect::{Record, Sql, Statement, Value, statement},
     event::{JobEvent, News, Timing},
     new_job::{Checked, Due, NewJob},
 };
 
-static INSERT_AVAILABLE: Statement = statement!("insert_available");
+static INSERT_AVAILABLE: Statement = statement!("insert_available" of postgres mariadb);
 static INSERT_JOB: Statement = statement!("insert_job");
-static INSERT_JOBS: Statement = statement!("insert_jobs");
+static INSERT_ROWS: Statement = statement!("insert_rows");
 
 /// How often an insert that lost to a duplicate looks for it, when each one it finds is gone a moment later.
 const TRIES: usize = 5;
 
 /// The most rows of one statement, and the most bytes: MariaDB refuses packets over 16 MiB by default.
-const CHUNK_ROWS: usize = 1000;
+const CHUNK_ROWS: usize = 1024;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 /// What an insert has led to.
@@ -58,6 +59,29 @@ impl Inserted {
     }
 }
 
+/// What has become of a job in a transaction that may yet be run again, for which the job is kept.
+pub(super) enum Entered {
+    New(Placed),
+    Duplicate(Box<Job>),
+}
+
+impl Entered {
+    pub(super) fn id(&self) -> i64 {
+        match self {
+            Entered::New(placed) => placed.id,
+            Entered::Duplicate(job) => job.id,
+        }
+    }
+
+    /// What is answered, once the transaction will not be run again.
+    pub(super) fn with(self, checked: Checked) -> Inserted {
+        match self {
+            Entered::New(placed) => Inserted::New(placed.job(checked)),
+            Entered::Duplicate(job) => Inserted::Duplicate(*job),
+        }
+    }
+}
+
 /// Inserts a job: in the caller's transaction, where it comes to be when that commits, or in one of its own.
 ///
 /// ```
@@ -86,56 +110,62 @@ pub fn insert_job(on: impl Session, job: impl Into<NewJob>) -> Result<Inserted> 
     let session = on.any();
     let checked = session.check(job.into())?;
     let client = session.client();
-    let inserted = match &checked.job.unique {
+    let entered = match &checked.job.unique {
         None => session.once(|sql| insert_one(sql, &checked))?,
         Some(_) => session.write(|sql| insert_one(sql, &checked))?,
     };
-    if let (Some(client), Inserted::New(job)) = (client, &inserted) {
-        tell(client, std::iter::once((job, &checked)));
+    let notify = checked.job.notify;
+    let inserted = entered.with(checked);
+    if let Some(client) = client.filter(|_| !inserted.is_duplicate()) {
+        tell(client, std::iter::once((inserted.job(), notify)));
     }
     Ok(inserted)
 }
 
 /// Inserts any number of jobs, all or none, in order; the answers are in the order of the jobs.
 ///
-/// Thousands of jobs go into one statement. Jobs with [unique](NewJob::unique) options take one statement each.
+/// A thousand jobs go into one statement. Jobs with [unique](NewJob::unique) options take one statement each.
 ///
 /// # Errors
 /// As [`insert_job`]; a job that is refused is named by its place in the batch, which starts at 0.
 pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Inserted>> {
     let session = on.any();
-    let check = |(index, job): (usize, J)| session.check(job.into()).map_err(|error| error.of_job(index));
-    let checked = jobs.into_iter().enumerate().map(check).collect::<Result<Vec<_>>>()?;
+    let jobs = jobs.into_iter();
+    let mut checked = Vec::with_capacity(jobs.size_hint().0);
+    for (index, job) in jobs.enumerate() {
+        checked.push(session.check(job.into()).map_err(|error| error.of_job(index))?);
+    }
     if checked.is_empty() {
         return Ok(Vec::new());
     }
     let client = session.client();
-    let inserted = session.write(|sql| insert_all(sql, &checked))?;
+    let entered = session.write(|sql| match &checked[..] {
+        [single] => Ok(vec![insert_one(sql, single)?]),
+        many => sql.all_or_nothing(|sql| insert_all(sql, many)),
+    })?;
+    let notify: Vec<_> = checked.iter().map(|checked| checked.job.notify).collect();
+    let inserted: Vec<_> = entered.into_iter().zip(checked).map(|(entered, checked)| entered.with(checked)).collect();
     if let Some(client) = client {
-        tell_inserted(client, &inserted, &checked);
+        tell_inserted(client, inserted.iter().zip(notify));
     }
     Ok(inserted)
 }
 
-/// Tells subscribers of those that are new of jobs that have been committed, and wakes the workers.
-pub(super) fn tell_inserted<'j>(
-    client: &Client,
-    inserted: impl IntoIterator<Item = &'j Inserted>,
-    checked: impl IntoIterator<Item = &'j Checked>,
-) {
-    let asked = inserted.into_iter().zip(checked);
-    tell(client, asked.filter(|(it, _)| !it.is_duplicate()).map(|(it, checked)| (it.job(), checked)));
+/// Tells subscribers of those that are new of jobs that have been committed, and wakes the workers, if each is to.
+pub(super) fn tell_inserted<'j>(client: &Client, inserted: impl IntoIterator<Item = (&'j Inserted, bool)>) {
+    let new = inserted.into_iter().filter(|(it, _)| !it.is_duplicate());
+    tell(client, new.map(|(it, notify)| (it.job(), notify)));
 }
 
-fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, &'j Checked)>) {
+fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, bool)>) {
     let jobs = jobs.inspect(|(job, _)| {
         tell_one(client, job);
         if job.scheduled_at < job.created_at {
             client.wake().wake_for_reopened();
         }
     });
-    let notified = |(job, checked): &(&Job, &Checked)| checked.job.notify && job.state == State::Available;
-    let queues: Vec<&str> = jobs.filter(notified).map(|(job, _)| job.queue.as_str()).collect();
+    let notified = jobs.filter(|(job, notify)| *notify && job.state == State::Available);
+    let queues: BTreeSet<&str> = notified.map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.
     client.wake().wake_all();
     if !queues.is_empty() {
@@ -148,86 +178,84 @@ fn tell_one(client: &Client, job: &Job) {
 }
 
 /// Inserts one job; the caller has seen to a transaction if it is unique.
-pub(super) fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Inserted> {
+pub(super) fn insert_one(sql: &mut Sql<'_>, checked: &Checked) -> Result<Entered> {
     let unique_key = unique_key(sql, checked)?;
     let Some(key) = &unique_key else {
+        if sql.dialect().shares_our_clock() {
+            sql.prove_open()?;
+            let mut entered = Vec::with_capacity(1);
+            insert_run(sql, std::slice::from_ref(checked), &mut entered)?;
+            return entered.pop().ok_or_else(|| Error::corrupt("a job was not inserted"));
+        }
         if checked.job.is_available_at_once() {
-            return insert_available(sql, checked).map(Inserted::New);
+            return insert_available(sql, checked).map(Entered::New);
         }
         return match try_insert(sql, checked, None)? {
-            Some(job) => Ok(Inserted::New(job)),
+            Some(placed) => Ok(Entered::New(placed)),
             None => Err(Error::corrupt("a job without a unique key was not inserted")),
         };
     };
     for _ in 0..TRIES {
-        if let Some(job) = try_insert(sql, checked, Some(key))? {
-            return Ok(Inserted::New(job));
+        if let Some(placed) = try_insert(sql, checked, Some(key))? {
+            return Ok(Entered::New(placed));
         }
         if let Some(holder) = read::holder(sql, key)? {
-            return Ok(Inserted::Duplicate(replace_if_asked(sql, holder, checked)?));
+            return Ok(Entered::Duplicate(Box::new(replace_if_asked(sql, holder, checked)?)));
         }
     }
     Err(Error::transient("jobs with the same unique key come and go too fast; try again"))
 }
 
-/// Inserts many: runs of ordinary jobs together, unique ones one by one in between.
-pub(super) fn insert_all(sql: &mut Sql<'_>, jobs: &[Checked]) -> Result<Vec<Inserted>> {
-    let mut inserted = Vec::with_capacity(jobs.len());
+/// Inserts many: runs of ordinary jobs together, unique ones one by one in between. The caller has proven the transaction
+/// open, and sees to it that what fails leaves nothing behind.
+pub(super) fn insert_all(sql: &mut Sql<'_>, jobs: &[Checked]) -> Result<Vec<Entered>> {
+    let mut entered = Vec::with_capacity(jobs.len());
     for run in jobs.chunk_by(|a, b| a.job.unique.is_none() && b.job.unique.is_none()) {
         match run {
-            [single] => inserted.push(insert_one(sql, single)?),
-            many => insert_run(sql, many, &mut inserted)?,
+            [single] => entered.push(insert_one(sql, single)?),
+            many => insert_run(sql, many, &mut entered)?,
         }
     }
-    Ok(inserted)
+    Ok(entered)
 }
 
-fn insert_run(sql: &mut Sql<'_>, mut jobs: &[Checked], inserted: &mut Vec<Inserted>) -> Result<()> {
-    while !jobs.is_empty() {
-        let (chunk, rest) = jobs.split_at(chunk_length(jobs));
-        insert_chunk(sql, chunk, inserted)?;
-        jobs = rest;
+/// Asks the time first, so that of what is inserted only the ids are to be answered.
+fn insert_run(sql: &mut Sql<'_>, jobs: &[Checked], entered: &mut Vec<Entered>) -> Result<()> {
+    let now = read::current_time(sql)?;
+    let mut queues = BTreeSet::new();
+    let mut rest = jobs;
+    while !rest.is_empty() {
+        let (chunk, others) = rest.split_at(chunk_length(rest));
+        let starts: Vec<_> = chunk.iter().map(|checked| Start::of(&checked.job, now)).collect();
+        let started = || chunk.iter().zip(&starts);
+        let available = started().filter(|(checked, start)| checked.job.notify && start.state == State::Available);
+        queues.extend(available.map(|(checked, _)| &*checked.job.queue));
+        let ids = insert_chunk(sql, &started().map(|(checked, start)| record(checked, start)).collect::<Vec<_>>())?;
+        let placed = ids.into_iter().zip(starts).map(|(id, start)| Placed { id, start, unique_key: None });
+        entered.extend(placed.map(Entered::New));
+        rest = others;
     }
-    Ok(())
+    notify(sql, &queues)
+}
+
+fn insert_chunk(sql: &mut Sql<'_>, rows: &[Record<'_>]) -> Result<Vec<i64>> {
+    let mut ids = sql.insert(&INSERT_ROWS, rows, &DEFAULTS)?;
+    if ids.len() != rows.len() {
+        return Err(Error::corrupt(format!("{} rows were inserted for {} jobs", ids.len(), rows.len())));
+    }
+    // The engines do not promise an order of answers, but ids are given in the order of the rows.
+    ids.sort_unstable();
+    Ok(ids)
 }
 
 /// How many of these jobs fit into one statement; at least one.
 fn chunk_length(jobs: &[Checked]) -> usize {
     let mut bytes = 0;
     let fits = |job: &&Checked| {
-        // Twice: quotes and backslashes are doubled on their way.
-        bytes += 2 * (job.args.len() + job.metadata.len() + job.tags.len()) + 512;
+        bytes += job.args.len() + job.metadata.len() + job.tags.len() + 512;
         bytes <= CHUNK_BYTES
     };
     jobs.iter().take(CHUNK_ROWS).take_while(fits).count().max(1)
-}
-
-fn insert_chunk(sql: &mut Sql<'_>, jobs: &[Checked], inserted: &mut Vec<Inserted>) -> Result<()> {
-    prove_open_for_insert(sql)?;
-    let rows: Vec<_> = jobs.iter().enumerate().map(|(n, checked)| json_row(sql, n, checked)).collect();
-    let rows = serde_json::Value::from(rows).to_string();
-    let notified =
-        jobs.iter().filter(|checked| sql.notifies() && checked.job.notify).map(|checked| &*checked.job.queue);
-    let notified = serde_json::Value::from_iter(notified.collect::<BTreeSet<_>>()).to_string();
-    let found = sql.rows(
-        &INSERT_JOBS,
-        &[
-            ("jobs", Value::Json(Some(&rows))),
-            ("notified", Value::Json(Some(&notified))),
-            ("callers", Value::Bool(sql.is_callers())),
-            sql.now_param(),
-        ],
-    )?;
-    let mut placed = found.into_iter().map(Placed::read).collect::<Result<Vec<_>>>()?;
-    match placed.len() {
-        count if count == jobs.len() => {}
-        0 => return Err(Error::transaction_lost()),
-        count => return Err(Error::corrupt(format!("{count} rows were inserted for {} jobs", jobs.len()))),
-    }
-    // The engines do not promise an order of answers, but ids are given in the order of the rows.
-    placed.sort_by_key(|placed| placed.id);
-    inserted.extend(placed.into_iter().zip(jobs).map(|(placed, checked)| Inserted::New(placed.job(checked, None))));
-    Ok(())
 }
 
 /// Where a statement cannot ask by itself whether the transaction is still open, it is asked before.
@@ -239,8 +267,7 @@ fn prove_open_for_insert(sql: &mut Sql<'_>) -> Result<()> {
 }
 
 /// Inserts a job of which everything but its id and the time is known.
-fn insert_available(sql: &mut Sql<'_>, checked: &Checked) -> Result<Job> {
-    prove_open_for_insert(sql)?;
+fn insert_available(sql: &mut Sql<'_>, checked: &Checked) -> Result<Placed> {
     let mut params = columns(checked).to_vec();
     params.extend([
         ("notify", Value::Bool(sql.notifies() && checked.job.notify)),
@@ -248,7 +275,7 @@ fn insert_available(sql: &mut Sql<'_>, checked: &Checked) -> Result<Job> {
         sql.now_param(),
     ]);
     let row = sql.row(&INSERT_AVAILABLE, &params)?.ok_or_else(|| Error::corrupt("a job was not inserted"))?;
-    Ok(Placed::read_available(row)?.job(checked, None))
+    Placed::read_available(row, &checked.job)
 }
 
 /// What every insert of a single job writes.
@@ -268,7 +295,7 @@ fn columns(checked: &Checked) -> [(&'static str, Value<'_>); 9] {
 }
 
 /// Inserts, unless the key is held.
-fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Job>> {
+fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -> Result<Option<Placed>> {
     prove_open_for_insert(sql)?;
     let job = &checked.job;
     let times = Times::of(sql, job);
@@ -288,7 +315,7 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
     ]);
     let row = sql.row(&INSERT_JOB, &params);
     match row {
-        Ok(Some(row)) => Ok(Some(Placed::read(row)?.job(checked, unique_key))),
+        Ok(Some(row)) => Placed::read(row, unique_key).map(Some),
         Ok(None) => Ok(None),
         Err(error) if error.is_unique_conflict() => Ok(None),
         Err(error) => Err(error),

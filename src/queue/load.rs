@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
-use super::{new_row::millis, read};
+use super::{
+    new_row::{Start, record},
+    read,
+};
 use crate::{
     AnySession, Error, NewJob, Result, Session, State,
-    clock::after,
-    dialect::{LOADED_COLUMNS, Sql, Statement, Value, statement, truncated},
-    new_job::{Checked, Due},
+    dialect::{Signal, Sql, Statement, Value, statement},
+    new_job::Checked,
 };
 
 static LOAD_JOBS: Statement = statement!("load_jobs");
@@ -47,7 +47,7 @@ pub fn insert_many_fast<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterat
         return Ok(0);
     }
     let client = session.client();
-    let queues = session.write(|sql| load(sql, &jobs))?;
+    let queues = session.write(|sql| sql.all_or_nothing(|sql| load(sql, &jobs)))?;
     if let Some(client) = client {
         client.events().count_inserted(jobs.iter().map(|checked| &checked.job));
         client.announce(queues.into_iter());
@@ -65,65 +65,29 @@ fn check(session: &AnySession<'_>, job: NewJob) -> Result<Checked> {
 
 /// Answers the queues whose workers should know.
 fn load<'j>(sql: &mut Sql<'_>, jobs: &'j [Checked]) -> Result<BTreeSet<&'j str>> {
-    sql.prove_open()?;
     let now = read::current_time(sql)?;
-    let rows = jobs.iter().map(|job| (job, Placed::of(&job.job, now)));
     let mut queues = BTreeSet::new();
-    let mut rows = rows.inspect(|(checked, placed)| {
-        if checked.job.notify && placed.state == State::Available {
+    let mut rows = jobs.iter().map(|checked| {
+        let start = Start::of(&checked.job, now);
+        if checked.job.notify && start.state == State::Available {
             queues.insert(&*checked.job.queue);
         }
+        record(checked, &start)
     });
-    let loaded = sql.load(&LOAD_JOBS, &mut || rows.next().map(|(checked, placed)| row(checked, &placed, now)))?;
+    let loaded = sql.load(&LOAD_JOBS, &mut || rows.next())?;
     drop(rows);
     if loaded != jobs.len() as u64 {
         return Err(Error::corrupt(format!("{loaded} rows were inserted for {} jobs", jobs.len())));
     }
-    if sql.notifies() && sql.dialect().signal() == crate::dialect::Signal::Notifications && !queues.is_empty() {
-        let names = serde_json::json!(queues).to_string();
-        sql.rows(&NOTIFY, &[("queues", Value::Json(Some(&names)))])?;
-    }
+    notify(sql, &queues)?;
     Ok(queues)
 }
 
-/// When a job is due, and so where it begins.
-struct Placed {
-    state: State,
-    scheduled_at: Timestamp,
-}
-
-impl Placed {
-    fn of(job: &NewJob, now: Timestamp) -> Placed {
-        let scheduled_at = match job.due {
-            Due::Now => now,
-            Due::At(at) => truncated(at),
-            Due::In(delay) => after(now, delay),
-        };
-        let state = match job.pending {
-            true => State::Pending,
-            false if scheduled_at > now => State::Scheduled,
-            false => State::Available,
-        };
-        Placed { state, scheduled_at }
+/// Notifies of these queues with the commit, where nobody announces them after it.
+pub(super) fn notify(sql: &mut Sql<'_>, queues: &BTreeSet<&str>) -> Result<()> {
+    if sql.notifies() && sql.dialect().signal() == Signal::Notifications && !queues.is_empty() {
+        let names = serde_json::json!(queues).to_string();
+        sql.rows(&NOTIFY, &[("queues", Value::Json(Some(&names)))])?;
     }
-}
-
-/// In the order of the statement's columns.
-fn row<'j>(checked: &'j Checked, placed: &Placed, now: Timestamp) -> [Value<'j>; LOADED_COLUMNS] {
-    let job = &checked.job;
-    [
-        Value::Text(Some(placed.state.name())),
-        Value::Text(Some(&job.queue)),
-        Value::Text(Some(&job.kind)),
-        Value::Small(job.priority.into()),
-        Value::Json(Some(&checked.args)),
-        Value::Json(Some(&checked.metadata)),
-        Value::Json(Some(&checked.tags)),
-        Value::Int(Some(job.max_attempts.into())),
-        Value::Time(Some(placed.scheduled_at)),
-        Value::Time(Some(now)),
-        Value::Time(job.ttl.map(|ttl| after(now, ttl))),
-        Value::Int(job.timeout.map(millis)),
-        Value::Bool(job.ephemeral),
-    ]
+    Ok(())
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::{
     Job, Result, State, Unique,
     clock::after,
-    dialect::{Row, Sql, time_text, truncated},
+    dialect::{Record, Row, Sql, Value, truncated},
     new_job::{Checked, Due, NewJob},
 };
 
@@ -36,65 +35,107 @@ impl Times {
     }
 }
 
-/// A row of a statement that takes many. JSON travels in it as text: nested, it would be too deep for MariaDB.
-pub(super) fn json_row(sql: &Sql<'_>, n: usize, checked: &Checked) -> serde_json::Value {
-    let job = &checked.job;
-    let times = Times::of(sql, job);
-    json!({
-        "n": n,
-        "queue": job.queue,
-        "kind": job.kind,
-        "priority": job.priority,
-        "args": checked.args,
-        "metadata": checked.metadata,
-        "tags": checked.tags,
-        "max_attempts": job.max_attempts,
-        "scheduled_at": times.scheduled_at.map(time_text),
-        "delay_us": times.delay_us,
-        "expires_at": times.expires_at.map(time_text),
-        "ttl_us": job.ttl.map(micros),
-        "timeout_ms": job.timeout.map(millis),
-        "ephemeral": job.ephemeral,
-        "pending": job.pending,
-    })
-}
-
-/// What the database decides about a new job.
-pub(super) struct Placed {
-    pub(super) id: i64,
-    state: State,
+/// What the time of its insert decides about a job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    pub(super) state: State,
     scheduled_at: Timestamp,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
 }
 
-impl Placed {
-    pub(super) fn read(mut row: Row) -> Result<Placed> {
-        Ok(Placed {
-            id: row.int()?,
+impl Start {
+    /// Of a job that is inserted at this time.
+    pub(super) fn of(job: &NewJob, now: Timestamp) -> Start {
+        let scheduled_at = match job.due {
+            Due::Now => now,
+            Due::At(at) => truncated(at),
+            Due::In(delay) => after(now, delay),
+        };
+        let state = match job.pending {
+            true => State::Pending,
+            false if scheduled_at > now => State::Scheduled,
+            false => State::Available,
+        };
+        Start { state, scheduled_at, created_at: now, expires_at: job.ttl.map(|ttl| after(now, ttl)) }
+    }
+
+    /// As a statement answers it.
+    pub(super) fn read(row: &mut Row) -> Result<Start> {
+        Ok(Start {
             state: row.text()?.parse()?,
             scheduled_at: row.time()?,
             created_at: row.time()?,
             expires_at: row.time_or_null()?,
         })
     }
+}
 
-    /// As [`read`](Placed::read), of a job that is available at once and for ever.
-    pub(super) fn read_available(mut row: Row) -> Result<Placed> {
-        let (id, created_at) = (row.int()?, row.time()?);
-        Ok(Placed { id, state: State::Available, scheduled_at: created_at, created_at, expires_at: None })
+/// The row of a job, in the order of the parameters of `insert_rows` and `load_jobs`.
+pub(super) fn record<'j>(checked: &'j Checked, start: &Start) -> Record<'j> {
+    let job = &checked.job;
+    [
+        Value::Text(Some(start.state.name())),
+        Value::Text(Some(&job.queue)),
+        Value::Text(Some(&job.kind)),
+        Value::Small(job.priority.into()),
+        Value::Json(Some(&checked.args)),
+        Value::Json(Some(&checked.metadata)),
+        Value::Json(Some(&checked.tags)),
+        Value::Int(Some(job.max_attempts.into())),
+        Value::Time(Some(start.scheduled_at)),
+        Value::Time(Some(start.created_at)),
+        Value::Time(start.expires_at),
+        Value::Int(job.timeout.map(millis)),
+        Value::Bool(job.ephemeral),
+    ]
+}
+
+/// What the table puts into the columns of a record that an insert leaves out; of those that have no default it is null.
+pub(super) const DEFAULTS: Record<'static> = [
+    Value::Text(Some(State::Available.name())),
+    Value::Text(Some("default")),
+    Value::Text(None),
+    Value::Small(1),
+    Value::Json(Some("{}")),
+    Value::Json(Some("{}")),
+    Value::Json(Some("[]")),
+    Value::Int(Some(25)),
+    Value::Time(None),
+    Value::Time(None),
+    Value::Time(None),
+    Value::Int(None),
+    Value::Bool(false),
+];
+
+/// What the database decides about a new job.
+pub(super) struct Placed {
+    pub(super) id: i64,
+    pub(super) start: Start,
+    pub(super) unique_key: Option<Vec<u8>>,
+}
+
+impl Placed {
+    pub(super) fn read(mut row: Row, unique_key: Option<&[u8]>) -> Result<Placed> {
+        let (id, unique_key) = (row.int()?, unique_key.map(<[u8]>::to_vec));
+        Ok(Placed { id, start: Start::read(&mut row)?, unique_key })
+    }
+
+    /// As [`read`](Placed::read), of a job of which only the time is not known yet.
+    pub(super) fn read_available(mut row: Row, job: &NewJob) -> Result<Placed> {
+        Ok(Placed { id: row.int()?, start: Start::of(job, row.time()?), unique_key: None })
     }
 
     /// The job as it now stands: what was sent need not be sent back.
-    pub(super) fn job(self, checked: &Checked, unique_key: Option<&[u8]>) -> Job {
-        let new = &checked.job;
+    pub(super) fn job(self, checked: Checked) -> Job {
+        let new = checked.job;
         Job {
             id: self.id,
-            state: self.state,
-            queue: new.queue.clone().into_owned(),
-            kind: new.kind.clone().into_owned(),
+            state: self.start.state,
+            queue: new.queue.into_owned(),
+            kind: new.kind.into_owned(),
             priority: new.priority,
-            tags: new.tags.clone(),
+            tags: new.tags,
             attempt: 0,
             max_attempts: new.max_attempts,
             claim_seq: 0,
@@ -103,16 +144,16 @@ impl Placed {
             errors: Vec::new(),
             attempted_by: None,
             attempted_at: None,
-            scheduled_at: self.scheduled_at,
-            created_at: self.created_at,
+            scheduled_at: self.start.scheduled_at,
+            created_at: self.start.created_at,
             finalized_at: None,
-            expires_at: self.expires_at,
+            expires_at: self.start.expires_at,
             timeout: new.timeout.map(|timeout| Duration::from_millis(millis(timeout).unsigned_abs())),
             ephemeral: new.ephemeral,
-            unique_key: unique_key.map(<[u8]>::to_vec),
-            unique_states: unique_key.and(new.unique.as_ref()).map_or(0, Unique::states),
-            args: checked.args.clone(),
-            metadata: checked.metadata.clone(),
+            unique_states: self.unique_key.as_ref().and(new.unique.as_ref()).map_or(0, Unique::states),
+            unique_key: self.unique_key,
+            args: checked.args,
+            metadata: checked.metadata,
         }
     }
 }

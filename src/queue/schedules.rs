@@ -129,14 +129,16 @@ pub fn run_schedule_now(on: impl Session, name: &str) -> Result<Inserted> {
     name::check("name", name)?;
     let session = on.any();
     let (client, hooks) = (session.client(), session.hooks());
-    let (inserted, checked) = session.write(|sql| {
+    let (entered, checked) = session.write(|sql| {
         sql.prove_open()?;
         let job = marked(found(sql, name)?.job()?, name, None);
         let checked = checked(hooks, job)?;
         Ok((insert_one(sql, &checked)?, checked))
     })?;
+    let notify = checked.job.notify;
+    let inserted = entered.with(checked);
     if let Some(client) = client {
-        tell_inserted(client, std::slice::from_ref(&inserted), std::slice::from_ref(&checked));
+        tell_inserted(client, [(&inserted, notify)]);
     }
     Ok(inserted)
 }

@@ -9,9 +9,9 @@ const FEWEST: usize = 10;
 const MOST: usize = 5000;
 
 /// Below this the next one takes twice as many rows.
-const SHORT: Duration = Duration::from_millis(20);
+const SHORT: Duration = Duration::from_millis(10);
 /// Above this half as many.
-const LONG: Duration = Duration::from_millis(50);
+const LONG: Duration = Duration::from_millis(25);
 
 /// The length of the next step, by how long the last one took.
 pub(crate) struct Stride {
@@ -57,10 +57,10 @@ mod tests {
             stride.begin()
         };
         assert_eq!(after(0, 0), 100);
-        assert_eq!(after(1, 19), 200);
-        assert_eq!(after(5, 20), 200);
-        assert_eq!(after(5, 50), 200);
-        assert_eq!(after(1, 51), 100);
+        assert_eq!(after(1, 9), 200);
+        assert_eq!(after(5, 10), 200);
+        assert_eq!(after(5, 25), 200);
+        assert_eq!(after(1, 26), 100);
         assert_eq!(after(99, 1), MOST);
         assert_eq!(after(99, 100), FEWEST);
     }

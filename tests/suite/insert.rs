@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use drip::{
-    Inserted, Job, JobArgs, JobFilter, NewJob, Page, State, Unique, insert_job, insert_many, insert_many_fast,
+    Dialect, Inserted, Job, JobArgs, JobFilter, NewJob, Page, State, Unique, insert_job, insert_many, insert_many_fast,
     list_jobs,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::Db;
+use crate::support::{Db, Place};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TEN_YEARS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -39,6 +39,25 @@ on_every_database_and_place! {
             let mut found = insert_both_ways(db, &set(NewJob::new("k", json!({}))));
             found.id = expected.id;
             assert_eq!(found, expected, "{label}");
+        }
+    }
+
+    /// What differs from row to row travels otherwise than what all have in common.
+    fn jobs_of_a_batch_may_differ_in_any_option(db: &Db) {
+        let plain = || NewJob::new("k", json!({}));
+        for (label, set, expect) in OPTIONS {
+            let jobs = [set(plain()), plain(), set(plain()), plain()];
+            let found: Vec<Job> = db.on(|on| insert_many(on, jobs)).unwrap().into_iter().map(Inserted::into_job).collect();
+            for (n, job) in found.iter().enumerate() {
+                assert_eq!(&db.job(job.id), job, "{label}");
+                let mut expected = found[1].clone();
+                expected.id = job.id;
+                if n % 2 == 0 {
+                    expect(&mut expected, db.clock.now());
+                }
+                assert_eq!(job, &expected, "{label}, job {n}");
+            }
+            assert_eq!((found[1].state, found[1].timeout, found[1].expires_at), (State::Available, None, None));
         }
     }
 
@@ -154,6 +173,29 @@ on_every_database_and_place! {
         let new: Vec<i64> = inserted.iter().filter(|one| !one.is_duplicate()).map(|one| one.job().id).collect();
         assert!(new.is_sorted_by(|a, b| a < b), "{new:?}");
         assert_eq!(db.jobs(), new.len() as i64);
+    }
+}
+
+/// PostgreSQL takes nothing more in a transaction in which it has refused something.
+#[test]
+fn a_batch_that_is_refused_leaves_nothing_in_a_transaction_that_goes_on() {
+    for dialect in [Dialect::Mariadb, Dialect::Sqlite] {
+        Db::run(dialect, Place::Own, |db| {
+            refuse_kind(db, "refused");
+            let job = |kind: &'static str| NewJob::new(kind, json!({}));
+            db.committed(|tx| {
+                insert_job(tx.on(), job("before")).unwrap().into_job();
+                for batch in [["k", "k", "refused"], ["k", "refused", "k"]] {
+                    insert_many(tx.on(), batch.map(job)).unwrap_err();
+                    insert_many_fast(tx.on(), batch.map(job)).unwrap_err();
+                }
+                let unique = job("k").unique(Unique::new());
+                insert_many(tx.on(), [unique, job("refused")]).unwrap_err();
+                insert_job(tx.on(), job("after")).unwrap().into_job();
+            });
+            assert_eq!(db.jobs(), 2);
+            assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE kind IN ('before', 'after')"), 2);
+        });
     }
 }
 
@@ -275,7 +317,7 @@ fn insert_both_ways(db: &Db, job: &NewJob) -> Job {
 /// Makes the database refuse jobs of this kind, as a constraint of the application's own would.
 fn refuse_kind(db: &Db, kind: &str) {
     db.execute(&match db.dialect {
-        drip::Dialect::Sqlite => format!(
+        Dialect::Sqlite => format!(
             "CREATE TRIGGER refuse BEFORE INSERT ON drip_job WHEN NEW.kind = '{kind}'
              BEGIN SELECT RAISE(ABORT, 'refused'); END"
         ),

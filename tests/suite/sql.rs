@@ -10,11 +10,12 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 22] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 23] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
     ("due_jobs", &["mariadb"], "the first half of its promotion; promote_jobs is the second"),
+    ("insert_available", &["mariadb", "postgres"], "SQLite's time is ours, so that insert_rows serves"),
     ("in_transaction", &["mariadb"], "the server has to be asked; SQLite's library knows"),
     ("leave_probe", &["postgres"], "the same question, as PostgreSQL can be asked it"),
     ("find_probe", &["postgres"], "and its answer"),
@@ -51,12 +52,50 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
     ("insert_available", &["notify"], &["postgres"], "nobody else has notifications"),
     ("insert_available", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_job", &["notify"], &["postgres"], "nobody else has notifications"),
-    ("insert_jobs", &["notified"], &["postgres"], "nobody else has notifications"),
     ("resume_queue", &["notify"], &["postgres"], "nobody else has notifications"),
     ("insert_job", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
-    ("insert_jobs", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),
     ("insert_job", &["delay_us", "ttl_us"], &["mariadb", "postgres"], "added to the server's time"),
     ("insert_job", &["expires_at"], &["sqlite"], "its time is ours"),
+    (
+        "insert_rows",
+        &[
+            "each_state",
+            "each_queue",
+            "each_kind",
+            "each_priority",
+            "each_args",
+            "each_metadata",
+            "each_tags",
+            "each_max_attempts",
+            "each_scheduled_at",
+            "each_created_at",
+            "each_expires_at",
+            "each_timeout_ms",
+            "each_ephemeral",
+        ],
+        &["postgres"],
+        "arrays: one execution inserts all rows",
+    ),
+    (
+        "insert_rows",
+        &[
+            "state",
+            "queue",
+            "kind",
+            "priority",
+            "args",
+            "metadata",
+            "tags",
+            "max_attempts",
+            "scheduled_at",
+            "created_at",
+            "expires_at",
+            "timeout_ms",
+            "ephemeral",
+        ],
+        &["mariadb", "sqlite"],
+        "a row's, which MariaDB is given many times over",
+    ),
     (
         "load_jobs",
         &[

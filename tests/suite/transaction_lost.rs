@@ -100,6 +100,7 @@ fn sqlite_a_job_that_does_not_fit_on_the_disk_leaves_the_transaction_as_it_was()
                 insert_job(tx.on(), large()).unwrap_err(),
                 insert_job(tx.on(), large().unique(Unique::new())).unwrap_err(),
                 insert_many(tx.on(), [plain(), large()]).unwrap_err(),
+                insert_many_fast(tx.on(), [plain(), large()]).unwrap_err(),
             ] {
                 assert!(error.is_transient() && !error.is_transaction_lost(), "{error}");
             }

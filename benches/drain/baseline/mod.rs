@@ -43,6 +43,8 @@ pub trait Bare {
     fn insert_in_transaction_with_drip(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs, a multiple of [`ROWS`], in one transaction: the fastest way that the driver has for rows.
     fn insert_many(&mut self, jobs: Range<u32>) -> Result<()>;
+    /// Inserts jobs in one transaction with what the driver has for bulk: `COPY`, bulk packets, a prepared statement.
+    fn insert_many_fast(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Whether every job is completed.
     fn is_drained(&mut self) -> Result<bool>;
     /// How many jobs there are.

@@ -91,6 +91,10 @@ impl Bare for Sqlite {
         self.insert_in_transaction(jobs)
     }
 
+    fn insert_many_fast(&mut self, jobs: Range<u32>) -> Result<()> {
+        self.insert_in_transaction(jobs)
+    }
+
     fn is_drained(&mut self) -> Result<bool> {
         let unfinished =
             self.connection.prepare_cached(UNFINISHED)?.query_row((), |row| row.get::<_, i64>(0)).optional();

@@ -26,17 +26,10 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "at" | "scheduled_at" | "created_at" | "next_at" | "until" => ("timestamptz", time),
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
-        "jobs" => (
-            "json",
-            Text(
-                r#"[{"n": 1, "queue": "q1", "kind": "k1", "priority": 1, "args": "{}", "metadata": "{}",
-            "tags": "[]", "max_attempts": 1, "ephemeral": false, "pending": false}]"#,
-            ),
-        ),
         "ids" => ("json", Text("[8, 16, 24]")),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
-        "queues" | "notified" | "names" => ("json", Text(r#"["q1", "q2"]"#)),
+        "queues" | "names" => ("json", Text(r#"["q1", "q2"]"#)),
         "wanted" => (
             "json",
             Text(
@@ -75,6 +68,17 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "state" => ("text", Text("scheduled")),
         "final" => ("text", Text("completed")),
         "unique_key" => ("bytea", Bytes("k40")),
+        "each_state" => ("text[]", Text(r#"{"scheduled"}"#)),
+        "each_queue" | "each_kind" => ("text[]", Text("{k1}")),
+        "each_priority" => ("smallint[]", Text("{4}")),
+        "each_args" => ("json[]", Text("{\"{}\",\"{}\"}")),
+        "each_metadata" => ("json[]", Text("{\"{}\"}")),
+        "each_tags" => ("json[]", Text("{\"[]\"}")),
+        "each_max_attempts" => ("bigint[]", Text("{4}")),
+        "each_scheduled_at" | "each_created_at" => ("timestamptz[]", Text("{2030-01-01 00:00:00}")),
+        "each_expires_at" => ("timestamptz[]", Text("{NULL}")),
+        "each_timeout_ms" => ("bigint[]", Text("{NULL}")),
+        "each_ephemeral" => ("boolean[]", Text("{false}")),
         other => panic!("no value for :{other}"),
     }
 }
