@@ -78,8 +78,15 @@ pub fn delete_jobs(on: impl Session, filter: &JobFilter) -> Result<usize> {
     let mut deleted = 0;
     let batch = |sql: &mut Sql<'_>, filter: &JobFilter| {
         sql.prove_open()?;
-        let ids = ids(sql, &DELETE_JOBS, filter)?;
-        Ok((ids.len(), after(filter, &ids)))
+        // First without a lock: MariaDB would lock each row that it looks at, if only for a moment, and whoever claims in
+        // that moment steps over it.
+        let found = ids(sql, &LIST_IDS, filter)?;
+        let rest = after(filter, &found);
+        let deleted = match found.is_empty() {
+            true => 0,
+            false => ids(sql, &DELETE_JOBS, &JobFilter { ids: Some(found), ..filter.clone() })?.len(),
+        };
+        Ok((deleted, rest))
     };
     on.any().searching().repeat(filter.clone(), batch, |count| deleted += count)?;
     Ok(deleted)
