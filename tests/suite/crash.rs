@@ -181,8 +181,8 @@ on_every_database! {
         let other = list_workers(&client).unwrap().into_iter().find(|worker| worker.id != one).unwrap().id;
         // They have seen each other.
         [&one, &other].into_iter().for_each(|worker| until_beaten(db, worker, 2));
-        first.freeze();
-        second.freeze();
+        freeze_between_writes(db, &first);
+        freeze_between_writes(db, &second);
         let frozen = Instant::now();
         eventually("their leases are over", || frozen.elapsed() > 3 * SECOND);
         first.thaw();
