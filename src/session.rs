@@ -121,38 +121,6 @@ impl<'a> AnySession<'a> {
         self.run(work, Mode::Transaction)
     }
 
-    /// Does `work` again and again, from `first` on, as long as it names something next: through a client each time in a
-    /// transaction of its own, else all of it in one. What it has answered is `done` once that is committed, or, in a
-    /// caller's transaction, once all of it is written: a transaction that is tried again counts nothing twice.
-    pub(crate) fn repeat<S: Clone, T>(
-        self,
-        first: S,
-        mut work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
-        mut done: impl FnMut(T),
-    ) -> Result<()> {
-        let Place::Client(client) = self.place else {
-            let answers = self.write(|sql| {
-                let (mut answers, mut next) = (Vec::new(), Some(first.clone()));
-                while let Some(this) = next {
-                    let (answer, after) = work(sql, &this)?;
-                    answers.push(answer);
-                    next = after;
-                }
-                Ok(answers)
-            })?;
-            answers.into_iter().for_each(done);
-            return Ok(());
-        };
-        let mut next = Some(first);
-        while let Some(this) = next {
-            let session = AnySession { now: self.now, limit: self.limit, ..sealed::Session::any(client) };
-            let (answer, after) = session.write(|sql| work(sql, &this))?;
-            done(answer);
-            next = after;
-        }
-        Ok(())
-    }
-
     /// Runs `work`, which is a single statement, without opening a transaction for it.
     pub(crate) fn once<T>(self, work: impl FnMut(&mut Sql<'_>) -> Result<T>) -> Result<T> {
         self.run(work, Mode::Statement)
@@ -196,8 +164,10 @@ pub(crate) fn checked(hooks: Option<&Client>, job: NewJob) -> Result<Checked> {
     }
 }
 
-/// Where work can be done batch by batch; see [`AnySession::repeat`].
+/// Where work can be done batch by batch.
 pub(crate) trait Repeat {
+    /// Does `work` again and again, from `first` on, as long as it names something next; what it has answered is `done` once
+    /// that will not be done again.
     fn repeat<S: Clone, T>(
         self,
         first: S,
@@ -207,13 +177,36 @@ pub(crate) trait Repeat {
 }
 
 impl Repeat for AnySession<'_> {
+    /// Through a client each time in a transaction of its own, else all of it in one. What it has answered is `done` once
+    /// that is committed, or, in a caller's transaction, once all of it is written: a transaction that is tried again counts
+    /// nothing twice.
     fn repeat<S: Clone, T>(
         self,
         first: S,
-        work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
-        done: impl FnMut(T),
+        mut work: impl FnMut(&mut Sql<'_>, &S) -> Result<(T, Option<S>)>,
+        mut done: impl FnMut(T),
     ) -> Result<()> {
-        AnySession::repeat(self, first, work, done)
+        let Place::Client(client) = self.place else {
+            let answers = self.write(|sql| {
+                let (mut answers, mut next) = (Vec::new(), Some(first.clone()));
+                while let Some(this) = next {
+                    let (answer, after) = work(sql, &this)?;
+                    answers.push(answer);
+                    next = after;
+                }
+                Ok(answers)
+            })?;
+            answers.into_iter().for_each(done);
+            return Ok(());
+        };
+        let mut next = Some(first);
+        while let Some(this) = next {
+            let session = AnySession { now: self.now, limit: self.limit, ..sealed::Session::any(client) };
+            let (answer, after) = session.write(|sql| work(sql, &this))?;
+            done(answer);
+            next = after;
+        }
+        Ok(())
     }
 }
 

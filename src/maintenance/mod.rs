@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Background, Client, RescueAfter, Result, Retention, dialect::Tidying, machine::Owner, new_job::check_span,
+    retention::STATES,
 };
 
 use keeper::Busy;
@@ -142,7 +143,7 @@ impl Maintenance {
         let keep = busy.clone();
         let keeper: Work = Box::new(move |owner| keeper::run(&owner, &keep));
         let work = self.tasks().into_iter().map(|task| {
-            let (name, busy) = (format!("drip-{}", task.name()), busy.clone());
+            let (name, busy) = (format!("drip-{}", task.name), busy.clone());
             let run: Work = Box::new(move |owner| task::run(task, &owner, &busy));
             (name, run)
         });
@@ -166,23 +167,23 @@ impl Maintenance {
     }
 
     /// What is to be done, as far as there is anything in it.
-    fn tasks(&self) -> Vec<Box<dyn Task>> {
+    fn tasks(&self) -> Vec<Task> {
         let dialect = self.client.dialect();
-        let mut tasks: Vec<Box<dyn Task>> = Vec::new();
+        let mut tasks = Vec::new();
         if self.rescue_after.shortest().is_some() {
-            tasks.push(Box::new(tasks::Rescue { after: self.rescue_after.clone(), interval: self.rescue_interval }));
+            tasks.push(tasks::rescue(self.rescue_after.clone(), self.rescue_interval));
         }
-        if (0..3).any(|state| self.retention.concerns(state)) {
-            tasks.push(Box::new(tasks::Retain::new(self.retention.clone(), self.retention_interval)));
+        if (0..STATES.len()).any(|state| self.retention.concerns(state)) {
+            tasks.push(tasks::retain(self.retention.clone(), self.retention_interval));
         }
         if let Some(interval) = self.expiry_interval {
-            tasks.push(Box::new(tasks::Expire { interval }));
+            tasks.push(tasks::expire(interval));
         }
         if let Some(interval) = self.reindex_interval.filter(|_| dialect.reindexes()) {
-            tasks.push(Box::new(tasks::Reindex { interval }));
+            tasks.push(tasks::reindex(interval));
         }
         if let Some(interval) = self.tidy_interval.filter(|_| dialect.tidying() != Tidying::Nothing) {
-            tasks.push(Box::new(tasks::Tidy { interval }));
+            tasks.push(tasks::tidy(interval));
         }
         tasks
     }

@@ -24,13 +24,15 @@ const MISSED: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Something to be done every so often.
-pub(super) trait Task: Send {
+pub(super) struct Task {
     /// On the timetable, and of the thread behind `drip-`: 10 bytes at most.
-    fn name(&self) -> &'static str;
-    fn interval(&self) -> Duration;
-    /// Does it; answers how much was changed.
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize>;
+    pub(super) name: &'static str,
+    pub(super) interval: Duration,
+    pub(super) run: Box<Perform>,
 }
+
+/// Does it; answers how much was changed.
+type Perform = dyn FnMut(&mut Run<'_>) -> Result<usize> + Send;
 
 /// What a task is given to do its work with.
 pub(super) struct Run<'a> {
@@ -62,11 +64,11 @@ impl Repeat for &mut Run<'_> {
 }
 
 /// Does the task whenever it is due and nobody else does it, until the owner stops.
-pub(super) fn run(mut task: Box<dyn Task>, owner: &Arc<Owner>, busy: &Busy) {
+pub(super) fn run(mut task: Task, owner: &Arc<Owner>, busy: &Busy) {
     let bell = owner.clock_bell();
     let mut offers = Offers { owner, lifeline: Lifeline::new(owner), busy };
     while !owner.stop.is_requested() {
-        match offers.turn(&mut *task) {
+        match offers.turn(&mut task) {
             Ok(wait) if wait.is_zero() => {}
             Ok(wait) => {
                 offers.lifeline.release();
@@ -85,8 +87,8 @@ struct Offers<'a> {
 
 impl Offers<'_> {
     /// Does the task, if it is due; answers how long to wait until it may be.
-    fn turn(&mut self, task: &mut dyn Task) -> Result<Duration> {
-        let (name, interval, runner) = (task.name(), task.interval(), self.owner.id.clone());
+    fn turn(&mut self, task: &mut Task) -> Result<Duration> {
+        let (name, interval, runner) = (task.name, task.interval, self.owner.id.clone());
         let entry = self.read(|sql| timetable::entry(sql, name))?;
         let Some(entry) = entry else {
             self.write(|sql| timetable::add(sql, name))?;
@@ -105,9 +107,9 @@ impl Offers<'_> {
         Ok(Duration::ZERO)
     }
 
-    fn perform(&mut self, task: &mut dyn Task, runs: i64) -> Result<()> {
+    fn perform(&mut self, task: &mut Task, runs: i64) -> Result<()> {
         let began = Instant::now();
-        let outcome = panic::catch(|| task.run(&mut Run { owner: self.owner, lifeline: &mut self.lifeline }));
+        let outcome = panic::catch(|| (task.run)(&mut Run { owner: self.owner, lifeline: &mut self.lifeline }));
         let outcome = outcome.unwrap_or_else(|panicked| {
             // Of its connection nobody knows in which state it is.
             self.lifeline.release();
@@ -118,7 +120,7 @@ impl Offers<'_> {
             Err(error) if error.is_unavailable() => return Err(error),
             outcome => outcome,
         };
-        let (name, runner) = (task.name(), self.owner.id.clone());
+        let (name, runner) = (task.name, self.owner.id.clone());
         let finished = self.write(|sql| timetable::finish(sql, name, runs, &runner, &outcome));
         self.tell(name, &outcome, began.elapsed());
         finished.map(drop)
@@ -154,22 +156,14 @@ mod tests {
     use crate::{Background, Client, Clock, list_tasks};
 
     /// Panics the first time.
-    struct Clumsy {
-        runs: usize,
-    }
-
-    impl Task for Clumsy {
-        fn name(&self) -> &'static str {
-            "clumsy"
-        }
-        fn interval(&self) -> Duration {
-            Duration::from_secs(60)
-        }
-        fn run(&mut self, _: &mut Run<'_>) -> Result<usize> {
-            self.runs += 1;
-            assert!(self.runs > 1, "a foot in the door");
-            Ok(self.runs)
-        }
+    fn clumsy() -> Task {
+        let mut runs = 0;
+        let run = move |_: &mut Run<'_>| {
+            runs += 1;
+            assert!(runs > 1, "a foot in the door");
+            Ok(runs)
+        };
+        Task { name: "clumsy", interval: Duration::from_secs(60), run: Box::new(run) }
     }
 
     #[test]
@@ -181,8 +175,7 @@ mod tests {
         client.migrate().unwrap();
         let subscription = client.subscribe();
         let patience = Duration::from_secs(30);
-        let work: Box<dyn FnOnce(Arc<Owner>) + Send> =
-            Box::new(|owner| run(Box::new(Clumsy { runs: 0 }), &owner, &Busy::new()));
+        let work: Box<dyn FnOnce(Arc<Owner>) + Send> = Box::new(|owner| run(clumsy(), &owner, &Busy::new()));
         let background = Background::start(Owner::new(&client, "test"), [("drip-clumsy".to_owned(), work)]).unwrap();
         let told = subscription.wait_for(patience, |event| matches!(event, Event::MaintenanceFailed { .. }));
         assert!(matches!(told, Some(Event::MaintenanceFailed { error, .. }) if error.contains("a foot in the door")));

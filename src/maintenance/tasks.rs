@@ -4,103 +4,44 @@ use std::time::Duration;
 
 use super::task::{Run, Task};
 use crate::{
-    RescueAfter, Result, Retention,
-    queue::{expire, overdue, reindex, retain, stride::Stride, tidy},
+    RescueAfter, Retention,
+    queue::{self, settle::tell_rescued, stride::Stride},
     session::{Mode, own},
 };
 
-pub(super) struct Rescue {
-    pub(super) after: RescueAfter,
-    pub(super) interval: Duration,
-}
-
-impl Task for Rescue {
-    fn name(&self) -> &'static str {
-        "rescue"
-    }
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize> {
+pub(super) fn rescue(after: RescueAfter, interval: Duration) -> Task {
+    let run = move |run: &mut Run<'_>| {
         let client = run.owner.client.clone();
-        overdue::rescue_overdue(run, &self.after, |rescued| overdue::tell(&client, rescued))
-    }
+        queue::overdue::rescue_overdue(run, &after, |rescued| tell_rescued(&client, rescued))
+    };
+    Task { name: "rescue", interval, run: Box::new(run) }
 }
 
-pub(super) struct Retain {
-    retention: Retention,
-    interval: Duration,
-    /// As the last run has left it: the next one need not learn it again.
-    stride: Stride,
+pub(super) fn retain(retention: Retention, interval: Duration) -> Task {
+    // As the last run has left it: the next one need not learn it again.
+    let stride = Stride::new();
+    let run = move |run: &mut Run<'_>| queue::retain::retain(run, &retention, &stride);
+    Task { name: "retain", interval, run: Box::new(run) }
 }
 
-impl Retain {
-    pub(super) fn new(retention: Retention, interval: Duration) -> Retain {
-        Retain { retention, interval, stride: Stride::new() }
-    }
+pub(super) fn expire(interval: Duration) -> Task {
+    let run = |run: &mut Run<'_>| queue::expire::expire(run);
+    Task { name: "expire", interval, run: Box::new(run) }
 }
 
-impl Task for Retain {
-    fn name(&self) -> &'static str {
-        "retain"
-    }
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize> {
-        retain::retain(run, &self.retention, &self.stride)
-    }
-}
-
-pub(super) struct Expire {
-    pub(super) interval: Duration,
-}
-
-impl Task for Expire {
-    fn name(&self) -> &'static str {
-        "expire"
-    }
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize> {
-        expire::expire(run)
-    }
-}
-
-pub(super) struct Reindex {
-    pub(super) interval: Duration,
-}
-
-impl Task for Reindex {
-    fn name(&self) -> &'static str {
-        "reindex"
-    }
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize> {
+pub(super) fn reindex(interval: Duration) -> Task {
+    let run = |run: &mut Run<'_>| {
         let owner = run.owner;
         let lifeline = &mut *run.lifeline;
-        let mut outside = |work: &mut dyn FnMut(&mut crate::dialect::Sql<'_>) -> Result<()>| {
+        let mut outside = |work: &mut dyn FnMut(&mut crate::dialect::Sql<'_>) -> crate::Result<()>| {
             lifeline.run(|connection, now| own(connection, now, Mode::Read, work))
         };
-        Ok(reindex::reindex_by(&owner.client, &mut outside, &|| !owner.stop.is_requested())?.len())
-    }
+        Ok(queue::reindex::reindex_by(&owner.client, &mut outside, &|| !owner.stop.is_requested())?.len())
+    };
+    Task { name: "reindex", interval, run: Box::new(run) }
 }
 
-pub(super) struct Tidy {
-    pub(super) interval: Duration,
-}
-
-impl Task for Tidy {
-    fn name(&self) -> &'static str {
-        "tidy"
-    }
-    fn interval(&self) -> Duration {
-        self.interval
-    }
-    fn run(&mut self, run: &mut Run<'_>) -> Result<usize> {
-        run.lifeline.run(|connection, _| tidy::tidy_on(connection))
-    }
+pub(super) fn tidy(interval: Duration) -> Task {
+    let run = |run: &mut Run<'_>| run.lifeline.run(|connection, _| queue::tidy::tidy_on(connection));
+    Task { name: "tidy", interval, run: Box::new(run) }
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     Error, JobFilter, Result, Session, State,
     dialect::{Assembled, Sql, Statement, Value, statement},
+    session::Repeat,
     state::{Answer, Verb},
 };
 

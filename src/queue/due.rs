@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::{
     Dialect, Error, Result, Session,
     dialect::{Connection, Sql, Statement, Value, statement},
-    session::{Mode, own},
+    session::{Mode, Repeat, own},
 };
 
 static PROMOTE_JOBS: Statement = statement!("promote_jobs");

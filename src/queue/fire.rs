@@ -21,7 +21,7 @@ use crate::{
     dialect::{Sql, Statement, Value, statement},
     new_job::Checked,
     schedule::{Slots, check_grace, marked},
-    session::checked,
+    session::{Repeat, checked},
 };
 
 static DUE_SCHEDULE: Statement = statement!("due_schedule");

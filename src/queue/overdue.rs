@@ -5,13 +5,12 @@ use jiff::Timestamp;
 use super::{
     ending::Ending,
     read::current_time,
-    settle::{Settlement, Target, settle, wake_for},
+    settle::{Settlement, Target, settle, tell_rescued},
 };
 use crate::{
-    Client, Job, JobEvent, RescueAfter, Result, Session,
+    Job, RescueAfter, Result, Session,
     clock::before,
     dialect::{Sql, Statement, Value, statement},
-    event::{News, Timing},
     session::Repeat,
 };
 
@@ -42,7 +41,7 @@ pub fn rescue_overdue_jobs(on: impl Session, after: &RescueAfter) -> Result<usiz
     after.check()?;
     let session = on.any();
     let client = session.client();
-    rescue_overdue(session, after, |rescued| client.into_iter().for_each(|client| tell(client, rescued)))
+    rescue_overdue(session, after, |rescued| client.into_iter().for_each(|client| tell_rescued(client, rescued)))
 }
 
 /// Answers how many; `rescued` is given them, once that is committed.
@@ -57,16 +56,6 @@ pub(crate) fn rescue_overdue(on: impl Repeat, after: &RescueAfter, mut rescued: 
         },
     )?;
     Ok(total)
-}
-
-/// Tells those who watch, and wakes workers.
-pub(crate) fn tell(client: &Client, rescued: &[Job]) {
-    let events = client.events();
-    let told = |job: &Job| events.tell_job(News::Rescued, job, &Timing::default(), || JobEvent::of(job));
-    rescued.iter().for_each(told);
-    if !rescued.is_empty() {
-        wake_for(client, rescued.iter());
-    }
 }
 
 /// Rescues some of those after this id; answers them, and the last one that it has looked at, if there may be more.

@@ -14,8 +14,9 @@ use super::{
     read,
 };
 use crate::{
-    Client, Error, Job, Result,
+    Client, Error, Job, JobEvent, Result,
     dialect::{Sql, Statement, Value, statement},
+    event::{News, Timing},
     state::{Answer, State},
 };
 
@@ -96,6 +97,16 @@ pub(crate) fn settle_each(sql: &mut Sql<'_>, ids: &[i64], ending: &Ending) -> Re
 /// Wakes workers for jobs that have moved, once that is committed.
 pub(super) fn wake_for<'j>(client: &Client, jobs: impl Iterator<Item = &'j Job>) {
     wake_queues(client, &available_queues(jobs));
+}
+
+/// Tells those who watch of jobs that were taken from their workers, and wakes others for them, once that is committed.
+pub(crate) fn tell_rescued(client: &Client, rescued: &[Job]) {
+    let events = client.events();
+    let told = |job: &Job| events.tell_job(News::Rescued, job, &Timing::default(), || JobEvent::of(job));
+    rescued.iter().for_each(told);
+    if !rescued.is_empty() {
+        wake_for(client, rescued.iter());
+    }
 }
 
 /// As [`wake_for`], for the queues of such jobs.

@@ -13,11 +13,13 @@ use std::{
 
 use super::Shared;
 use crate::{
-    Event, Job, Result,
+    Event, Result,
     dialect::Sql,
-    event::{JobEvent, News, Timing},
     machine::lifeline::Lifeline,
-    queue::workers::{self, Registration},
+    queue::{
+        settle::tell_rescued,
+        workers::{self, Registration},
+    },
     session::{Mode, own, retry},
 };
 
@@ -150,11 +152,9 @@ impl Liveness {
         let Some(rescued) = self.lifeline.transaction(|sql| workers::bury(sql, worker, beats))? else { return Ok(()) };
         let events = self.shared.client.events();
         events.tell(|| Event::WorkerDied { worker: worker.to_owned(), rescued: rescued.len() });
-        let told = |job: &Job| events.tell_job(News::Rescued, job, &Timing::default(), || JobEvent::of(job));
-        rescued.iter().for_each(told);
+        // Before anybody is woken for them.
         self.shared.budget.expect_suspects();
-        self.shared.client.wake().wake_for_reopened();
-        self.shared.client.announce(rescued.iter().map(|job| job.queue.as_str()));
+        tell_rescued(&self.shared.client, &rescued);
         Ok(())
     }
 }
