@@ -18,8 +18,12 @@ use crate::{
     new_job::Checked,
 };
 
-/// How often a transaction of our own is run before a transient error is given to the caller.
-const TRIES: u32 = 5;
+/// How often a transaction of our own is run before a transient error is given to the caller. With five, three threads
+/// that did nothing but put the same unique key and take it away ran into deadlocks on MariaDB more often than that.
+const TRIES: u32 = 10;
+
+/// The longest pause in between, on average.
+const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 
 /// For how long that goes on. What has waited for a lock until it was given up will hardly come by trying once more.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
@@ -256,7 +260,7 @@ pub(crate) fn retry<T>(mut run: impl FnMut() -> Result<T>) -> Result<T> {
         match run() {
             Err(error) if error.is_transient() && !error.is_unavailable() && began.elapsed() < RETRIED_FOR => {
                 std::thread::sleep(pause.mul_f64(0.5 + fastrand::f64()));
-                pause *= 4;
+                pause = (pause * 4).min(LONGEST_PAUSE);
             }
             other => return other,
         }

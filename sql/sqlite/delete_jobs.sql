@@ -1,10 +1,3 @@
--- Removes a batch of the jobs that a filter leaves, none of them running, in order of their ids; answers which.
+-- Removes those of the jobs that a filter still leaves, none of them running.
 DELETE FROM drip_job
-WHERE id IN (
-    SELECT id
-    FROM drip_job
-    WHERE state <> 'running' {filter}
-    ORDER BY id
-    LIMIT :limit
-)
-RETURNING id
+WHERE id IN (SELECT value FROM json_each(:found)) AND state <> 'running' {filter}

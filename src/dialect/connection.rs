@@ -138,6 +138,12 @@ impl<'a> Sql<'a> {
         self.link.change(text, &text.bind(params)?)
     }
 
+    /// As [`change`](Sql::change), for a statement that was put together just now.
+    pub(crate) fn change_of(&mut self, assembled: &Assembled<'_>) -> Result<u64> {
+        let text = assembled.text(self.dialect);
+        self.link.change(&text, &text.bind(&assembled.params)?)
+    }
+
     pub(crate) fn insert(
         &mut self,
         statement: &Statement,

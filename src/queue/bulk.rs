@@ -6,7 +6,7 @@ use super::{
     settle::{available_queues, settle_each, wake_queues},
 };
 use crate::{
-    Error, JobFilter, Result, Session, State,
+    Dialect, Error, JobFilter, Result, Session, State,
     dialect::{Assembled, Sql, Statement, Value, statement},
     session::Repeat,
     state::{Answer, Verb},
@@ -81,13 +81,8 @@ pub fn delete_jobs(on: impl Session, filter: &JobFilter) -> Result<usize> {
         sql.prove_open()?;
         // First without a lock: MariaDB would lock each row that it looks at, if only for a moment, and whoever claims in
         // that moment steps over it.
-        let found = ids(sql, &LIST_IDS, filter)?;
-        let rest = after(filter, &found);
-        let deleted = match found.is_empty() {
-            true => 0,
-            false => ids(sql, &DELETE_JOBS, &JobFilter { ids: Some(found), ..filter.clone() })?.len(),
-        };
-        Ok((deleted, rest))
+        let found = ids(sql, filter)?;
+        Ok((delete_found(sql, &found, filter)?, after(filter, &found)))
     };
     on.any().searching().repeat(filter.clone(), batch, |count| deleted += count)?;
     Ok(deleted)
@@ -98,7 +93,7 @@ fn end_all(on: impl Session, filter: &JobFilter, ending: &Ending) -> Result<Chan
     let session = on.any().searching();
     let client = session.client();
     let batch = |sql: &mut Sql<'_>, filter: &JobFilter| {
-        let ids = ids(sql, &LIST_IDS, filter)?;
+        let ids = ids(sql, filter)?;
         let answers = settle_each(sql, &ids, ending)?;
         let moved = answers.iter().flatten().count();
         let changed = Changed { changed: moved, skipped: answers.len() - moved };
@@ -136,10 +131,26 @@ fn after(filter: &JobFilter, ids: &[i64]) -> Option<JobFilter> {
     Some(rest)
 }
 
-fn ids(sql: &mut Sql<'_>, statement: &Statement, filter: &JobFilter) -> Result<Vec<i64>> {
-    let dialect = sql.dialect();
-    let mut statement = Assembled::of(statement, dialect);
-    criteria::apply(filter, &mut statement, dialect, Order::ById);
+/// A batch of the jobs that the filter leaves, in order.
+fn ids(sql: &mut Sql<'_>, filter: &JobFilter) -> Result<Vec<i64>> {
+    let mut statement = filtered(&LIST_IDS, filter, sql.dialect());
     statement.set("limit", Value::Int(Some(BATCH as i64)));
     sql.rows_of(&statement)?.iter_mut().map(|row| row.int()).collect()
+}
+
+/// Removes those that the filter leaves now that they are locked; answers how many.
+fn delete_found(sql: &mut Sql<'_>, found: &[i64], filter: &JobFilter) -> Result<usize> {
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let found = serde_json::json!(found).to_string();
+    let mut statement = filtered(&DELETE_JOBS, filter, sql.dialect());
+    statement.set("found", Value::Json(Some(&found)));
+    Ok(sql.change_of(&statement)? as usize)
+}
+
+fn filtered<'f>(statement: &'static Statement, filter: &'f JobFilter, dialect: Dialect) -> Assembled<'f> {
+    let mut statement = Assembled::of(statement, dialect);
+    criteria::apply(filter, &mut statement, dialect, Order::ById);
+    statement
 }

@@ -26,7 +26,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "at" | "scheduled_at" | "created_at" | "next_at" | "until" => ("timestamptz", time),
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
-        "ids" => ("json", Text("[8, 16, 24]")),
+        "ids" | "found" => ("json", Text("[8, 16, 24]")),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
         "queues" | "names" => ("json", Text(r#"["q1", "q2"]"#)),
