@@ -6,6 +6,7 @@
 //! value becomes text is in `typed`, the encoding that unique keys are hashed from in `canonical`.
 
 mod canonical;
+mod keys;
 mod lexer;
 mod misfit;
 mod path;

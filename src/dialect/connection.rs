@@ -19,8 +19,9 @@ pub trait Link {
     /// Inserts rows, each of which has the values of the statement's parameters in their order; answers their ids, which
     /// rise in the order of the rows. `defaults` is what the table puts into columns that an insert leaves out.
     fn insert(&mut self, text: &Text, rows: &[Record<'_>], defaults: &Record<'_>) -> Result<Vec<i64>>;
-    /// Inserts rows, each of which has the values of the statement's columns in their order; answers how many.
-    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64>;
+    /// Inserts rows, each of which has the values of the statement's columns in their order; answers how many. Only the
+    /// columns at these places are other than `defaults`, in any row.
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>, other: &[usize]) -> Result<u64>;
     /// Runs text without parameters: savepoints, migrations.
     fn control(&mut self, sql: &str) -> Result<()>;
     /// Asks whether a transaction that was open still is; [`Error::is_transaction_lost`] if not.
@@ -153,8 +154,8 @@ impl<'a> Sql<'a> {
         self.link.insert(statement.text(self.dialect), rows, defaults)
     }
 
-    pub(crate) fn load<'r>(&mut self, statement: &Statement, rows: &mut NextRow<'r>) -> Result<u64> {
-        self.link.load(statement.text(self.dialect), rows)
+    pub(crate) fn load<'r>(&mut self, statement: &Statement, rows: &mut NextRow<'r>, other: &[usize]) -> Result<u64> {
+        self.link.load(statement.text(self.dialect), rows, other)
     }
 
     pub(crate) fn control(&mut self, sql: &str) -> Result<()> {

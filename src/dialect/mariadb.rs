@@ -81,14 +81,15 @@ impl<Q: Queryable> Link for MariadbLink<'_, Q> {
     }
 
     /// In packets of many rows each, where the server takes them.
-    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>, other: &[usize]) -> Result<u64> {
+        let sql = text.of_rows(1, |index| !other.contains(&index));
         let mut loaded = 0;
         let rows = std::iter::from_fn(|| {
             let row = rows()?;
             loaded += 1;
-            Some(mysql::Params::Positional(row.iter().map(encode).collect()))
+            Some(mysql::Params::Positional(other.iter().map(|&index| encode(&row[index])).collect()))
         });
-        self.0.exec_batch(text.sql.as_str(), rows).map_err(classify)?;
+        self.0.exec_batch(sql, rows).map_err(classify)?;
         Ok(loaded)
     }
 

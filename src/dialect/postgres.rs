@@ -6,13 +6,13 @@
 use std::{
     collections::HashMap,
     error::Error as StdError,
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use postgres::{
     Client, Config, GenericClient, IsolationLevel, NoTls,
-    binary_copy::BinaryCopyInWriter,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut},
 };
@@ -44,6 +44,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// there were but a few jobs it looks through the whole table (77 ms rather than 0.06 once there are 300,000), until the
 /// table is analysed.
 const PLAN_LIFE: Duration = Duration::from_secs(2);
+
+/// With what the binary format of `COPY` begins: its signature, no flags, no extension. Then come the rows, each a number
+/// of fields and these behind their lengths; -1 fields are the end (PostgreSQL's manual, "COPY", Binary Format). By hand:
+/// the driver's writer of rows goes through its runtime for each, which is two thirds of what a row then costs us.
+const COPY_HEADER: &[u8] = b"PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0";
+
+/// How much of a copy is sent at once, in bytes.
+const COPY_BUFFER: usize = 16 * 1024;
 
 /// How a connection of our own is opened.
 pub(crate) fn config(url: &str) -> Result<Config> {
@@ -136,17 +144,21 @@ impl<C: GenericClient> Link for PostgresLink<'_, C> {
         row.try_get(0).map_err(|error| undecodable("ids").because(error))
     }
 
-    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
-        let Some(first) = rows() else { return Ok(0) };
-        let types: Vec<Type> = first.iter().map(Value::postgres_type).collect();
-        let copy = self.client.copy_in(&text.sql).map_err(classify)?;
-        let mut writer = BinaryCopyInWriter::new(copy, &types);
-        let mut next = Some(first);
-        while let Some(row) = next {
-            writer.write(&row.each_ref().map(|value| value as &(dyn ToSql + Sync))).map_err(classify)?;
-            next = rows();
+    /// What is the default in every row is not sent: with all columns the server takes 10 % longer, and we twice as long.
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>, other: &[usize]) -> Result<u64> {
+        let mut copy = self.client.copy_in(&text.of_columns(other)).map_err(classify)?;
+        let mut out = BytesMut::from(COPY_HEADER);
+        while let Some(row) = rows() {
+            out.extend_from_slice(&i16::try_from(other.len()).unwrap_or_default().to_be_bytes());
+            other.iter().try_for_each(|&index| put(&row[index], &mut out)).map_err(Error::database)?;
+            if out.len() > COPY_BUFFER {
+                copy.write_all(&out).map_err(uncopied)?;
+                out.clear();
+            }
         }
-        writer.finish().map_err(classify)
+        out.extend_from_slice(&(-1_i16).to_be_bytes());
+        copy.write_all(&out).map_err(uncopied)?;
+        copy.finish().map_err(classify)
     }
 
     fn control(&mut self, sql: &str) -> Result<()> {
@@ -239,14 +251,7 @@ impl ToSql for Column<'_> {
         for number in [1, 1, i32::try_from(element.oid())?, i32::try_from(self.0.len())?, 1] {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        for value in &self.0 {
-            let begin = out.len();
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            if let IsNull::No = value.to_sql(&element, out)? {
-                let length = i32::try_from(out.len() - begin - 4)?;
-                out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
-            }
-        }
+        self.0.iter().try_for_each(|value| put(value, out))?;
         Ok(IsNull::No)
     }
 
@@ -256,6 +261,25 @@ impl ToSql for Column<'_> {
 
     fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
         self.to_sql(ty, out)
+    }
+}
+
+/// A value behind its length, which is -1 for null: as an element of an array, and as a field of a row that is copied.
+fn put(value: &Value<'_>, out: &mut BytesMut) -> Result<(), Box<dyn StdError + Sync + Send>> {
+    let begin = out.len();
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+    if let IsNull::No = value.to_sql(&value.postgres_type(), out)? {
+        let length = i32::try_from(out.len() - begin - 4)?;
+        out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
+}
+
+/// What the driver's writer answers has its error inside.
+fn uncopied(error: io::Error) -> Error {
+    match error.downcast::<postgres::Error>() {
+        Ok(error) => classify(error),
+        Err(error) => Error::database(error),
     }
 }
 

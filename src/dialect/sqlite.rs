@@ -97,7 +97,7 @@ impl Link for SqliteLink<'_> {
         rows.iter().map(|row| prepared.insert(rusqlite::params_from_iter(row)).map_err(classify)).collect()
     }
 
-    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>) -> Result<u64> {
+    fn load(&mut self, text: &Text, rows: &mut NextRow<'_>, _: &[usize]) -> Result<u64> {
         let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
         let mut loaded = 0;
         while let Some(row) = rows() {

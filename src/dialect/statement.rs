@@ -97,6 +97,16 @@ impl Text {
         format!("{head}VALUES {rows}{tail}")
     }
 
+    /// With these columns only, of those that its first parentheses list.
+    #[cfg(feature = "postgres")]
+    pub(super) fn of_columns(&self, wanted: &[usize]) -> String {
+        let (head, rest) = self.sql.split_once('(').unwrap_or_default();
+        let (columns, tail) = rest.split_once(')').unwrap_or_default();
+        let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
+        let wanted: Vec<&str> = wanted.iter().filter_map(|&index| columns.get(index).copied()).collect();
+        format!("{head}({}){tail}", wanted.join(", "))
+    }
+
     /// The placeholder for `name`; PostgreSQL and SQLite number theirs, so that a repeated one is sent once.
     fn place(&mut self, name: &str, dialect: Dialect) -> String {
         let known = self.names.iter().position(|known| known == name);

@@ -118,9 +118,18 @@ impl Events {
         }
     }
 
+    /// Counts jobs that were inserted, and tells everybody of each, if there is anybody.
+    pub(crate) fn tell_inserted<'j>(&self, jobs: impl Iterator<Item = &'j Job> + Clone) {
+        self.0.counters.count_inserted(jobs.clone().map(|job| (&*job.queue, &*job.kind)));
+        if self.is_watched() || trace::listens_for(News::Inserted) {
+            let events = jobs.filter_map(|job| News::Inserted.event(JobEvent::of(job)));
+            events.for_each(|event| self.send(event));
+        }
+    }
+
     /// Counts jobs that were loaded, of which nobody is told.
-    pub(crate) fn count_inserted<'j>(&self, jobs: impl Iterator<Item = &'j NewJob>) {
-        jobs.for_each(|job| self.0.counters.count(News::Inserted, &job.queue, &job.kind, &Timing::default()));
+    pub(crate) fn count_loaded<'j>(&self, jobs: impl Iterator<Item = &'j NewJob>) {
+        self.0.counters.count_inserted(jobs.map(|job| (&*job.queue, &*job.kind)));
     }
 
     /// A worker has claimed so many jobs.

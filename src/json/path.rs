@@ -2,7 +2,9 @@
 //!
 //! Keys are the caller's data: a path is bounded in length and has nothing in it that a terminal or log would obey.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
+
+use super::keys::Keys;
 
 const MAX_KEY_CHARS: usize = 40;
 const MAX_PATH_CHARS: usize = 200;
@@ -14,8 +16,7 @@ pub(super) enum Level<'t> {
         items: usize,
     },
     Object {
-        /// Escapes resolved, since `"a"` and `"\u0061"` are the same key.
-        keys: HashSet<Cow<'t, str>>,
+        keys: Keys<'t>,
         /// Of the member that is being read; `None` while that is the key itself.
         key: Option<Cow<'t, str>>,
     },

@@ -3,10 +3,11 @@
 //! Not left to serde_json, because that recurses, keeps the last of repeated keys, and turns integers beyond 64 bits
 //! into floats, all of it silently. Here the open arrays and objects are a `Vec`, which is also the path in a message.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::borrow::Cow;
 
 use super::{
     JsonProblem, MAX_DEPTH,
+    keys::Keys,
     lexer::{Lexer, What},
     path::{self, Level},
 };
@@ -78,7 +79,7 @@ impl<'t> Scanner<'t> {
     /// Reads a scalar, or opens an array or object and leaves its members to the loop in `document`.
     fn value(&mut self) -> Result<(), What> {
         match self.lexer.peek() {
-            Some(b'{') => self.enter(b'{', Level::Object { keys: HashSet::new(), key: None }),
+            Some(b'{') => self.enter(b'{', Level::Object { keys: Keys::default(), key: None }),
             Some(b'[') => self.enter(b'[', Level::Array { items: 0 }),
             Some(b'"') => self.lexer.string().map(drop),
             Some(b'-' | b'0'..=b'9') => self.lexer.number(),
@@ -100,11 +101,7 @@ pub(super) fn too_deep() -> String {
     format!("is nested deeper than {MAX_DEPTH} levels")
 }
 
-fn read_key<'t>(
-    lexer: &mut Lexer<'t>,
-    keys: &mut HashSet<Cow<'t, str>>,
-    key: &mut Option<Cow<'t, str>>,
-) -> Result<(), What> {
+fn read_key<'t>(lexer: &mut Lexer<'t>, keys: &mut Keys<'t>, key: &mut Option<Cow<'t, str>>) -> Result<(), What> {
     *key = None;
     if lexer.peek() != Some(b'"') {
         return Err(lexer.syntax("a key in double quotes"));

@@ -62,12 +62,28 @@ pub(crate) struct Load {
 
 impl Counters {
     pub(crate) fn count(&self, news: News, queue: &str, kind: &str, timing: &Timing) {
+        self.with(queue, kind, |series| series.count(news, timing));
+    }
+
+    /// Counts jobs that were inserted, of each its queue and its kind; those in a row that are alike together.
+    pub(crate) fn count_inserted<'j>(&self, jobs: impl Iterator<Item = (&'j str, &'j str)>) {
+        let mut jobs = jobs.peekable();
+        while let Some(job) = jobs.next() {
+            let mut alike = 1;
+            while jobs.next_if_eq(&job).is_some() {
+                alike += 1;
+            }
+            self.with(job.0, job.1, |series| _ = series.counts[News::Inserted as usize].fetch_add(alike, Relaxed));
+        }
+    }
+
+    fn with(&self, queue: &str, kind: &str, count: impl Fn(&Series)) {
         let pairs = self.pairs.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(series) = pairs.find(queue, kind) {
-            return series.count(news, timing);
+            return count(series);
         }
         drop(pairs);
-        self.pairs.write().unwrap_or_else(PoisonError::into_inner).make(queue, kind).count(news, timing);
+        count(self.pairs.write().unwrap_or_else(PoisonError::into_inner).make(queue, kind));
     }
 
     pub(crate) fn count_claim(&self, jobs: usize) {

@@ -14,7 +14,6 @@ use crate::{
     Client, Error, Job, Result, Session, State,
     clock::after,
     dialect::{Record, Sql, Statement, Value, statement},
-    event::{JobEvent, News, Timing},
     new_job::{Checked, Due, NewJob},
 };
 
@@ -146,24 +145,22 @@ pub fn insert_many<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterator<It
     let notify: Vec<_> = checked.iter().map(|checked| checked.job.notify).collect();
     let inserted: Vec<_> = entered.into_iter().zip(checked).map(|(entered, checked)| entered.with(checked)).collect();
     if let Some(client) = client {
-        tell_inserted(client, inserted.iter().zip(notify));
+        tell_inserted(client, inserted.iter().zip(notify.iter().copied()));
     }
     Ok(inserted)
 }
 
 /// Tells subscribers of those that are new of jobs that have been committed, and wakes the workers, if each is to.
-pub(super) fn tell_inserted<'j>(client: &Client, inserted: impl IntoIterator<Item = (&'j Inserted, bool)>) {
-    let new = inserted.into_iter().filter(|(it, _)| !it.is_duplicate());
+pub(super) fn tell_inserted<'j>(client: &Client, inserted: impl Iterator<Item = (&'j Inserted, bool)> + Clone) {
+    let new = inserted.filter(|(it, _)| !it.is_duplicate());
     tell(client, new.map(|(it, notify)| (it.job(), notify)));
 }
 
-fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, bool)>) {
-    let jobs = jobs.inspect(|(job, _)| {
-        tell_one(client, job);
-        if job.scheduled_at < job.created_at {
-            client.wake().wake_for_reopened();
-        }
-    });
+fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, bool)> + Clone) {
+    client.events().tell_inserted(jobs.clone().map(|(job, _)| job));
+    if jobs.clone().any(|(job, _)| job.scheduled_at < job.created_at) {
+        client.wake().wake_for_reopened();
+    }
     let notified = jobs.filter(|(job, notify)| *notify && job.state == State::Available);
     let queues: BTreeSet<&str> = notified.map(|(job, _)| job.queue.as_str()).collect();
     // A job for later needs a worker too, if only to be told when that is.
@@ -171,10 +168,6 @@ fn tell<'j>(client: &Client, jobs: impl Iterator<Item = (&'j Job, bool)>) {
     if !queues.is_empty() {
         client.announce(queues.into_iter());
     }
-}
-
-fn tell_one(client: &Client, job: &Job) {
-    client.events().tell_job(News::Inserted, job, &Timing::default(), || JobEvent::of(job));
 }
 
 /// Inserts one job; the caller has seen to a transaction if it is unique.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    new_row::{Start, record},
+    new_row::{DEFAULTS, Start, record},
     read,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub fn insert_many_fast<J: Into<NewJob>>(on: impl Session, jobs: impl IntoIterat
     let client = session.client();
     let queues = session.write(|sql| sql.all_or_nothing(|sql| load(sql, &jobs)))?;
     if let Some(client) = client {
-        client.events().count_inserted(jobs.iter().map(|checked| &checked.job));
+        client.events().count_loaded(jobs.iter().map(|checked| &checked.job));
         client.announce(queues.into_iter());
     }
     Ok(jobs.len())
@@ -67,15 +67,19 @@ fn check(session: &AnySession<'_>, job: NewJob) -> Result<Checked> {
 fn load<'j>(sql: &mut Sql<'_>, jobs: &'j [Checked]) -> Result<BTreeSet<&'j str>> {
     let now = read::current_time(sql)?;
     let mut queues = BTreeSet::new();
-    let mut rows = jobs.iter().map(|checked| {
+    let mut other = [false; DEFAULTS.len()];
+    for checked in jobs {
         let start = Start::of(&checked.job, now);
         if checked.job.notify && start.state == State::Available {
             queues.insert(&*checked.job.queue);
         }
-        record(checked, &start)
-    });
-    let loaded = sql.load(&LOAD_JOBS, &mut || rows.next())?;
-    drop(rows);
+        for (other, (value, default)) in other.iter_mut().zip(record(checked, &start).iter().zip(&DEFAULTS)) {
+            *other |= value != default;
+        }
+    }
+    let other: Vec<usize> = (0..other.len()).filter(|&index| other[index]).collect();
+    let mut rows = jobs.iter().map(|checked| record(checked, &Start::of(&checked.job, now)));
+    let loaded = sql.load(&LOAD_JOBS, &mut || rows.next(), &other)?;
     if loaded != jobs.len() as u64 {
         return Err(Error::corrupt(format!("{loaded} rows were inserted for {} jobs", jobs.len())));
     }

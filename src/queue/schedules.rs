@@ -138,7 +138,7 @@ pub fn run_schedule_now(on: impl Session, name: &str) -> Result<Inserted> {
     let notify = checked.job.notify;
     let inserted = entered.with(checked);
     if let Some(client) = client {
-        tell_inserted(client, [(&inserted, notify)]);
+        tell_inserted(client, std::iter::once((&inserted, notify)));
     }
     Ok(inserted)
 }
