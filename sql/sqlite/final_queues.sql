@@ -2,15 +2,15 @@
 -- the index, not over their rows.
 WITH RECURSIVE final(queue) AS (
     SELECT min(queue) FROM drip_job INDEXED BY drip_job_final
-    WHERE state = :final AND state IN ('completed', 'discarded', 'cancelled') AND queue > :after
+    WHERE state = :final AND finalized_at IS NOT NULL AND queue > :after
     UNION ALL
     SELECT (SELECT min(j.queue) FROM drip_job AS j INDEXED BY drip_job_final
-            WHERE j.state = :final AND j.state IN ('completed', 'discarded', 'cancelled') AND j.queue > final.queue)
+            WHERE j.state = :final AND j.finalized_at IS NOT NULL AND j.queue > final.queue)
     FROM final
     WHERE final.queue IS NOT NULL
 )
 SELECT queue, (SELECT min(finalized_at) FROM drip_job INDEXED BY drip_job_final
-               WHERE state = :final AND state IN ('completed', 'discarded', 'cancelled') AND drip_job.queue = final.queue)
+               WHERE state = :final AND finalized_at IS NOT NULL AND drip_job.queue = final.queue)
 FROM final
 WHERE queue IS NOT NULL
 LIMIT :limit

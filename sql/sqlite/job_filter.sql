@@ -13,9 +13,9 @@ AND state IN ({states})
 -- [available]
 AND state = 'available'
 -- [seldom]
-AND state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending')
+AND state <> 'available' AND state <> 'completed'
 -- [final]
-AND state IN ('completed', 'discarded', 'cancelled')
+AND finalized_at IS NOT NULL
 -- [queues]
 AND queue IN (:queues)
 -- [kinds]

@@ -2,6 +2,6 @@
 SELECT DISTINCT attempted_by
 -- The second condition on the state is the index's own, word for word: SQLite uses it for nothing less.
 FROM drip_job INDEXED BY drip_job_state
-WHERE state = 'running' AND state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending') AND attempted_by IS NOT NULL
+WHERE state = 'running' AND state <> 'available' AND state <> 'completed' AND attempted_by IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM drip_worker WHERE drip_worker.id = drip_job.attempted_by)
 LIMIT 100

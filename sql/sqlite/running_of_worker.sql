@@ -2,7 +2,7 @@
 SELECT id
 -- The second condition on the state is the index's own, word for word: SQLite uses it for nothing less.
 FROM drip_job INDEXED BY drip_job_state
-WHERE state = 'running' AND state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending') AND attempted_by = :worker
+WHERE state = 'running' AND state <> 'available' AND state <> 'completed' AND attempted_by = :worker
   AND (:since IS NULL OR attempted_at > :since)
 ORDER BY id
 LIMIT :limit

@@ -25,8 +25,11 @@ CREATE TABLE drip_job (
     unique_key    BLOB,
     unique_states INTEGER,                                -- one bit for each state in which the key is held
 
-    CHECK (state IN ('available', 'running', 'completed', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending')),
-    CHECK ((finalized_at IS NOT NULL) = (state IN ('completed', 'discarded', 'cancelled'))),
+    -- No IN with more than two values, here and in what indexes are conditional on: for each row that is written SQLite
+    -- would fill a table with the values. Without that a job costs half.
+    CHECK (state = 'available' OR state = 'running' OR state = 'completed' OR state = 'retryable' OR state = 'discarded'
+           OR state = 'cancelled' OR state = 'scheduled' OR state = 'pending'),
+    CHECK ((finalized_at IS NOT NULL) = (state = 'completed' OR state = 'discarded' OR state = 'cancelled')),
     CHECK (length(CAST(queue AS BLOB)) BETWEEN 1 AND 127),
     CHECK (length(CAST(kind AS BLOB)) BETWEEN 1 AND 127),
     CHECK (priority BETWEEN 1 AND 4),
@@ -46,11 +49,11 @@ CREATE INDEX drip_job_due ON drip_job (scheduled_at) WHERE state IN ('scheduled'
 
 -- What has ended, for retention, and to count it.
 CREATE INDEX drip_job_final ON drip_job (state, queue, finalized_at)
-WHERE state IN ('completed', 'discarded', 'cancelled');
+WHERE finalized_at IS NOT NULL;
 
 -- What is running, for rescue; and the states that are seldom, for lists. A job that is claimed and completes enters it once.
 CREATE INDEX drip_job_state ON drip_job (state, id)
-WHERE state IN ('running', 'retryable', 'discarded', 'cancelled', 'scheduled', 'pending');
+WHERE state <> 'available' AND state <> 'completed';
 
 -- For lists. A full index costs each job about a sixth of what it costs the server in all, so there is none for queues.
 CREATE INDEX drip_job_kind ON drip_job (kind, id);
