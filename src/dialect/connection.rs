@@ -209,7 +209,12 @@ pub(crate) fn from_microsecond(micros: i64) -> Result<Timestamp, jiff::Error> {
 
 /// Reads `cells` that an adapter has decoded into a row.
 pub(crate) fn row(cells: impl Iterator<Item = Result<Cell>>) -> Result<Row> {
-    cells.collect::<Result<Vec<_>>>().map(Row::new)
+    // Collected into a result, they would be moved four times over while their vector grows.
+    let mut row = Vec::with_capacity(cells.size_hint().0);
+    for cell in cells {
+        row.push(cell?);
+    }
+    Ok(Row::new(row))
 }
 
 /// The error of a connection that answers in a way its driver does not expect.
