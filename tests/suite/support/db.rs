@@ -205,7 +205,13 @@ impl Drop for Home {
             Home::Elsewhere(_) => {}
             Home::Directory(directory) => drop(std::fs::remove_dir_all(directory)),
             Home::Server { admin, database } if admin.starts_with("postgres") => {
-                administer(admin, &format!("DROP DATABASE {database} WITH (FORCE)"));
+                // Before version 13 without WITH (FORCE): whoever is still connected has to go by hand.
+                administer(admin, &format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false"));
+                administer(
+                    admin,
+                    &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
+                );
+                administer(admin, &format!("DROP DATABASE {database}"));
             }
             Home::Server { admin, database } => administer(admin, &format!("DROP DATABASE {database}")),
         }
