@@ -325,8 +325,7 @@ impl ClientBuilder {
     /// # Errors
     /// As there.
     pub fn connect(self, url: &str) -> Result<Client> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        match scheme {
+        match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
                 let config = crate::dialect::postgres::config(url)?;

@@ -26,10 +26,10 @@ static IN_TRANSACTION: Statement = statement!("in_transaction" of mariadb);
 
 /// How a connection of our own is opened.
 pub(crate) fn options(url: &str) -> Result<Opts> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = url.split_once("://").map(|(_, rest)| rest);
     // The driver's text would echo parts of the URL, and with it perhaps the password.
-    let options = Opts::from_url(&format!("mysql://{rest}"))
-        .map_err(|_| Error::invalid("url", "is not a MariaDB connection URL"))?;
+    let options = rest.and_then(|rest| Opts::from_url(&format!("mysql://{rest}")).ok());
+    let options = options.ok_or_else(|| Error::invalid("url", "is not a MariaDB connection URL"))?;
     Ok(OptsBuilder::from_opts(options)
         // Rows matched, not rows changed: a guarded update that writes what is there already is no lost claim.
         .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)

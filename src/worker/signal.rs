@@ -17,6 +17,10 @@ static DATA_VERSION: Statement = statement!("data_version" of sqlite);
 /// after 2.7 ms in the median.
 const DATA_VERSION_BEAT: Duration = Duration::from_millis(5);
 
+/// How often in the second after there was work, when more is likely to come.
+const LIVELY_BEAT: Duration = Duration::from_millis(2);
+const LIVELY: Duration = Duration::from_secs(1);
+
 /// How soon a worker that must poll asks again after it has had work; the pause doubles up to the poll interval.
 const FIRST_POLL: Duration = Duration::from_millis(20);
 
@@ -27,6 +31,8 @@ pub(super) struct Signals {
     poll_interval: Duration,
     pause: Duration,
     data_version: Option<i64>,
+    /// When there last was work.
+    worked: Option<Instant>,
 }
 
 impl Signals {
@@ -37,6 +43,7 @@ impl Signals {
             poll_interval: shared.settings.poll_interval,
             pause: FIRST_POLL,
             data_version: None,
+            worked: None,
         }
     }
 
@@ -53,6 +60,7 @@ impl Signals {
     /// There was work: more may follow soon.
     pub(super) fn had_work(&mut self) {
         self.pause = FIRST_POLL;
+        self.worked = Some(Instant::now());
     }
 
     /// Waits until there may be something to claim, something is due (`due` from now), or the worker stops; answers whether
@@ -85,6 +93,13 @@ impl Signals {
         }
     }
 
+    fn beat(&self) -> Duration {
+        match self.worked {
+            Some(worked) if worked.elapsed() < LIVELY => LIVELY_BEAT,
+            _ => DATA_VERSION_BEAT,
+        }
+    }
+
     fn watch_data_version(&mut self, shared: &Shared, lifeline: &mut Lifeline, until: Instant) -> bool {
         loop {
             match lifeline.read(|connection, _| data_version(connection)) {
@@ -96,7 +111,7 @@ impl Signals {
             if Instant::now() >= until {
                 return false;
             }
-            if self.wait_for_ring(shared, until.min(Instant::now() + DATA_VERSION_BEAT)) {
+            if self.wait_for_ring(shared, until.min(Instant::now() + self.beat())) {
                 return true;
             }
         }

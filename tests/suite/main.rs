@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod any_input; // input of any kind is taken as it is, or refused by name
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod bound; // behind very many jobs that a worker does not handle, its own are run; whoever comes ahead of them too
 mod bulk; // all jobs that a filter leaves are changed, batch by batch
@@ -45,6 +46,7 @@ mod plans; // the hot statements read what they need and nothing else
 mod prepared; // a statement that was prepared once can be run again and again
 mod queue_rows; // what is kept with a queue, and what is counted of it
 mod queues; // limits, weights and order among the queues of a worker
+mod readme; // what the README says of the tests is so
 mod reindex; // indexes are built anew where others can go on meanwhile
 mod retention; // what has ended goes away when its time is over, and nothing else does
 mod roles; // each role can do what it is there for, and nothing else
