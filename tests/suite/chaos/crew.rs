@@ -1,0 +1,121 @@
+//! The producers and workers: processes that come again, under another name, whenever they are gone.
+
+use std::{path::PathBuf, time::Instant};
+
+use super::trap::TRAP;
+use crate::support::process::Process;
+
+/// What every child is told by its environment.
+pub struct Orders {
+    pub url: String,
+    pub ledger: String,
+    pub who: String,
+    pub seed: u64,
+}
+
+const URL: &str = "DRIP_TEST_CHAOS_URL";
+const LEDGER: &str = "DRIP_TEST_CHAOS_LEDGER";
+const WHO: &str = "DRIP_TEST_CHAOS_WHO";
+const SEED: &str = "DRIP_TEST_CHAOS_SEED";
+
+impl Orders {
+    /// Those of this process, if it is a child; it says nothing of panics from then on, which are many and meant.
+    pub fn of_environment() -> Option<Orders> {
+        let order = |name| std::env::var(name).ok();
+        let url = order(URL)?;
+        std::panic::set_hook(Box::new(|_| {}));
+        Some(Orders { url, ledger: order(LEDGER)?, who: order(WHO)?, seed: order(SEED)?.parse().ok()? })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Producer,
+    Worker,
+}
+
+/// One place in the crew.
+pub struct Member {
+    pub role: Role,
+    name: String,
+    url: String,
+    ledger: PathBuf,
+    lives: u32,
+    process: Option<Process>,
+    trapped: bool,
+    thaw_at: Option<Instant>,
+}
+
+impl Member {
+    pub fn new(role: Role, number: usize, url: &str, ledger: PathBuf) -> Member {
+        let name = format!("{role:?}{number}").to_lowercase();
+        Member { role, name, url: url.to_owned(), ledger, lives: 0, process: None, trapped: false, thaw_at: None }
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.thaw_at.is_some()
+    }
+
+    pub fn is_trapped(&self) -> bool {
+        self.trapped
+    }
+
+    /// Starts it again; it may abort at a point.
+    pub fn revive(&mut self, seed: u64, trap: Option<String>) {
+        self.kill();
+        self.lives += 1;
+        self.trapped = trap.is_some();
+        let mut environment = vec![
+            (URL, self.url.clone()),
+            (LEDGER, self.ledger.display().to_string()),
+            (WHO, format!("{}-{}", self.name, self.lives)),
+            (SEED, seed.to_string()),
+        ];
+        environment.extend(trap.map(|trap| (TRAP, trap)));
+        let test = match self.role {
+            Role::Producer => "chaos::producer::producer_process",
+            Role::Worker => "chaos::worker::worker_process",
+        };
+        self.process = Some(Process::start(test, &environment));
+    }
+
+    /// Whether it must be revived. It may have run into its trap; nothing else may have ended it.
+    pub fn is_gone(&mut self) -> bool {
+        let Some(process) = &mut self.process else { return true };
+        let Some(status) = process.ended() else { return false };
+        assert!(self.trapped, "{}-{} has ended by itself: {status}", self.name, self.lives);
+        self.process = None;
+        true
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process = None;
+        self.thaw_at = None;
+    }
+
+    pub fn freeze(&mut self, until: Instant) {
+        self.process.iter().for_each(Process::freeze);
+        self.thaw_at = Some(until);
+    }
+
+    pub fn thaw(&mut self) {
+        if self.thaw_at.take().is_some() {
+            self.process.iter().for_each(Process::thaw);
+        }
+    }
+
+    pub fn thaw_in_time(&mut self) {
+        if self.thaw_at.is_some_and(|at| at <= Instant::now()) {
+            self.thaw();
+        }
+    }
+
+    /// Lets it end by itself, and sees that it ends well.
+    pub fn dismiss(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        process.go();
+        let (said, status) = process.wait();
+        assert!(status.success(), "{}-{} has not ended well: {status}: {said}", self.name, self.lives);
+    }
+}
