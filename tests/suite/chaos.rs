@@ -29,8 +29,8 @@ use observer::Observer;
 use server::Server;
 
 /// How long, and from which seed; by default 20 s, from another each time.
-const SECONDS: &str = "DRIP_TEST_CHAOS_SECONDS";
-const SEED: &str = "DRIP_TEST_CHAOS_SEED_OF_RUN";
+const SECONDS: &str = "DRIP_CHAOS_SECONDS";
+const SEED: &str = "DRIP_CHAOS_SEED";
 
 #[test]
 fn postgres() {

@@ -169,8 +169,9 @@ fn c5_plain_handlers_have_run_if_their_job_is_completed_and_once_a_claim(evidenc
         if let Some(claims) = claims.get(&life.id) {
             return Some(format!("begun more than once under the claims {claims:?}"));
         }
-        let must_have_run = PLAIN.contains(&&*life.kind) && life.completed_under().is_some();
-        (must_have_run && !evidence.ran.contains(&life.id)).then(|| "completed, and has not run".to_owned())
+        let completed = life.completed_under().filter(|_| PLAIN.contains(&&*life.kind))?;
+        let has_run = evidence.ran.contains(&(life.id, completed));
+        (!has_run).then(|| format!("completed under claim {completed}, and has not run under it"))
     })
 }
 

@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, time::Instant};
 
-use super::trap::TRAP;
-use crate::support::process::Process;
+use super::{
+    rows::{number, rows},
+    trap::TRAP,
+};
+use crate::support::{Db, process::Process};
 
 /// What every child is told by its environment.
 pub struct Orders {
@@ -44,12 +47,15 @@ pub struct Member {
     process: Option<Process>,
     trapped: bool,
     thaw_at: Option<Instant>,
+    /// Finds those of its jobs that another runs by now.
+    overtaking: Option<String>,
 }
 
 impl Member {
     pub fn new(role: Role, number: usize, url: &str, ledger: PathBuf) -> Member {
         let name = format!("{role:?}{number}").to_lowercase();
-        Member { role, name, url: url.to_owned(), ledger, lives: 0, process: None, trapped: false, thaw_at: None }
+        let (url, overtaking) = (url.to_owned(), None);
+        Member { role, name, url, ledger, lives: 0, process: None, trapped: false, thaw_at: None, overtaking }
     }
 
     pub fn is_frozen(&self) -> bool {
@@ -91,7 +97,7 @@ impl Member {
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process = None;
-        self.thaw_at = None;
+        (self.thaw_at, self.overtaking) = (None, None);
     }
 
     pub fn freeze(&mut self, until: Instant) {
@@ -99,14 +105,31 @@ impl Member {
         self.thaw_at = Some(until);
     }
 
+    /// The frozen one goes on as soon as another runs a job that it was running, and may not have lost as far as it knows.
+    pub fn thaw_when_overtaken(&mut self, db: &Db) {
+        let Some(process) = &self.process else { return };
+        let running = format!(
+            "SELECT job.id, job.claim_seq FROM drip_job AS job JOIN drip_worker AS worker ON worker.id = job.attempted_by
+             WHERE job.state = 'running' AND worker.pid = {}",
+            process.id()
+        );
+        let claims = rows(db, &running).unwrap_or_default();
+        let overtaken = claims.iter().map(|claim| format!("id = {} AND claim_seq > {}", claim[0], claim[1]));
+        let overtaken = overtaken.collect::<Vec<_>>().join(" OR ");
+        self.overtaking = (!overtaken.is_empty())
+            .then(|| format!("SELECT count(*) FROM drip_job WHERE state = 'running' AND ({overtaken})"));
+    }
+
     pub fn thaw(&mut self) {
+        self.overtaking = None;
         if self.thaw_at.take().is_some() {
             self.process.iter().for_each(Process::thaw);
         }
     }
 
-    pub fn thaw_in_time(&mut self) {
-        if self.thaw_at.is_some_and(|at| at <= Instant::now()) {
+    pub fn thaw_in_time(&mut self, db: &Db) {
+        let overtaken = |sql: &String| number(db, sql).is_ok_and(|count| count > 0);
+        if self.thaw_at.is_some_and(|at| at <= Instant::now()) || self.overtaking.as_ref().is_some_and(overtaken) {
             self.thaw();
         }
     }

@@ -24,8 +24,8 @@ pub struct Evidence {
     pub effects: HashMap<i64, Vec<i64>>,
     /// How often the handler of a job was begun under a claim.
     pub begun: HashMap<(i64, i64), usize>,
-    /// Jobs whose plain handler has done its work.
-    pub ran: HashSet<i64>,
+    /// Jobs whose plain handler has done its work, and the claims under which it has.
+    pub ran: HashSet<(i64, i64)>,
     /// Workers that the database still knows.
     pub workers: Vec<String>,
 }
@@ -82,7 +82,7 @@ impl Evidence {
             evidence.batches.read(note);
             match note.entry {
                 Entry::Began { job, claim } => *evidence.begun.entry((job, claim)).or_default() += 1,
-                Entry::Ran { job, .. } => drop(evidence.ran.insert(job)),
+                Entry::Ran { job, claim } => drop(evidence.ran.insert((job, claim))),
                 _ => {}
             }
         }

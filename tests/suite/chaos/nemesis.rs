@@ -37,11 +37,11 @@ type Deed = fn(&mut Nemesis);
 
 /// What there is to do, and how often.
 const DEEDS: [(&str, usize, Deed); 8] = [
-    ("kill a worker", 4, |it| it.kill(Role::Worker)),
+    ("kill a worker", 3, |it| it.kill(Role::Worker)),
     ("kill a producer", 2, |it| it.kill(Role::Producer)),
-    ("set a trap for a worker", 5, |it| it.entrap(Role::Worker)),
+    ("set a trap for a worker", 4, |it| it.entrap(Role::Worker)),
     ("set a trap for a producer", 3, |it| it.entrap(Role::Producer)),
-    ("freeze a worker", 4, Nemesis::freeze),
+    ("freeze a worker", 6, Nemesis::freeze),
     ("terminate connections", 3, Nemesis::terminate_connections),
     ("crash the server", 2, Nemesis::crash_server),
     ("interfere", 3, Nemesis::interfere),
@@ -64,19 +64,29 @@ impl Nemesis {
 
     /// Makes trouble for this long.
     pub fn rage(&mut self, span: Duration) {
+        let all = DEEDS.iter().flat_map(|(name, weight, deed)| std::iter::repeat_n((*name, *deed), *weight));
+        let all: Vec<_> = all.collect();
+        let until = Instant::now() + span;
+        while Instant::now() < until {
+            let (name, deed) = all[self.rng.usize(0..all.len())];
+            deed(self);
+            *self.deeds.entry(name).or_default() += 1;
+            let pause = Duration::from_millis(self.rng.u64(50..450));
+            self.look_after_the_crew(pause);
+        }
+    }
+
+    /// Whoever is gone comes again, and who is frozen goes on when it is time.
+    fn look_after_the_crew(&mut self, span: Duration) {
         let until = Instant::now() + span;
         while Instant::now() < until {
             for index in 0..self.crew.len() {
-                self.crew[index].thaw_in_time();
+                self.crew[index].thaw_in_time(&self.db);
                 if self.crew[index].is_gone() {
                     self.revive(index, None);
                 }
             }
-            let all = DEEDS.iter().flat_map(|(name, weight, deed)| std::iter::repeat_n((*name, *deed), *weight));
-            let (name, deed) = self.rng.choice(all.collect::<Vec<_>>()).expect("there is something to do");
-            deed(self);
-            *self.deeds.entry(name).or_default() += 1;
-            thread::park_timeout(Duration::from_millis(self.rng.u64(50..500)));
+            thread::park_timeout(Duration::from_millis(10));
         }
     }
 
@@ -139,8 +149,11 @@ impl Nemesis {
             return;
         }
         self.note(format!("freeze {index}"));
-        let span = LEASE.mul_f64(0.5 + 3.0 * self.rng.f64());
-        self.crew[index].freeze(Instant::now() + span);
+        if self.rng.bool() {
+            return self.crew[index].freeze(Instant::now() + LEASE.mul_f64(0.5 + 3.0 * self.rng.f64()));
+        }
+        self.crew[index].freeze(Instant::now() + 6 * LEASE);
+        self.crew[index].thaw_when_overtaken(&self.db);
     }
 
     fn terminate_connections(&mut self) {
@@ -180,6 +193,9 @@ impl Nemesis {
 
     /// As people do: cancel a job, whatever it is at, or migrate once more.
     fn interfere(&mut self) {
+        if self.crew.iter().any(Member::is_frozen) {
+            return; // it may have locked what would be waited for, and it is thawed from here
+        }
         if self.rng.u8(0..4) == 0 {
             self.note("migrate".to_owned());
             let _ = self.client.migrate();

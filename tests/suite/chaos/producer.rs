@@ -121,7 +121,7 @@ impl Producer {
 
     fn job(&mut self, uid: &str, unique: bool) -> NewJob {
         let rng = &mut self.rng;
-        let kinds = ["effect", "effect", "flaky", "parent", "settle", "doomed", "plain", "snooze", "slow"];
+        let kinds = ["effect", "effect", "flaky", "parent", "settle", "doomed", "long", "plain", "snooze", "slow"];
         let kind = if unique { "effect" } else { kinds[rng.usize(0..kinds.len())] };
         let job = NewJob::new(kind, json!({"uid": uid, "fails": rng.u8(1..4), "key": rng.u32(0..KEYS)}));
         let job = job.max_attempts(if kind == "doomed" { 2 } else { 25 }).priority(rng.u8(1..5));

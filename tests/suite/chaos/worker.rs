@@ -3,8 +3,8 @@
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use drip::{
-    Background, Client, Context, Event, HandlerResult, Maintenance, Missed, NewJob, Next, Outcome, Periodic,
-    RetryPolicy, Rule, Schedule, Worker, complete_job, insert_job,
+    Background, Client, Context, Dialect, Event, HandlerResult, Maintenance, Missed, NewJob, Next, Outcome, Periodic,
+    Retention, RetryPolicy, Rule, Schedule, Worker, complete_job, insert_job,
 };
 use serde_json::{Value, json};
 
@@ -20,13 +20,16 @@ use crate::support::{
 };
 
 /// Kinds whose handlers write one effect in their transaction, and complete in the end, unless they are `doomed`.
-pub const TRANSACTIONAL: [&str; 5] = ["effect", "flaky", "parent", "settle", "doomed"];
+pub const TRANSACTIONAL: [&str; 6] = ["effect", "flaky", "parent", "settle", "doomed", "long"];
 
 /// Kinds whose handlers note in the ledger that they have run.
 pub const PLAIN: [&str; 3] = ["plain", "snooze", "slow"];
 
 /// The schedule that all workers look after, and its kind.
 pub const TICK: &str = "tick";
+
+/// How long those take in which a worker is likely to be frozen.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// How long a worker may be silent.
 pub const LEASE: Duration = Duration::from_millis(700);
@@ -41,7 +44,7 @@ fn worker_process() {
     let client = Client::connect(&orders.url).unwrap();
     abort_at_events(&client, trap.clone());
     let running = worker(&Db::at(&orders.url), &client, &ledger, &trap).start().unwrap();
-    let maintenance = Maintenance::new(&client).start().unwrap();
+    let maintenance = Maintenance::new(&client).retention(Retention::forever()).start().unwrap();
     let declaring = thread::spawn(move || declared(&client));
     process::ready();
     let periodic = declaring.join().unwrap();
@@ -99,7 +102,7 @@ fn plain_handlers(worker: Worker, ledger: &Arc<Ledger>) -> Worker {
             let job = context.job();
             match kind {
                 "snooze" if job.snooze_count < 2 => return Ok(Outcome::Snooze(Duration::from_millis(150))),
-                "slow" => drop(context.cancel().wait(Duration::from_millis(300))),
+                "slow" => drop(context.cancel().wait(SLOW)),
                 _ => {}
             }
             ledger.note(Entry::Ran { job: job.id, claim: job.claim_seq });
@@ -129,6 +132,8 @@ fn finish(kind: &str, tx: &mut dyn HandlerTx, context: &Context) -> HandlerResul
             assert!(context.attempt().is_multiple_of(2), "not yet");
             return Err("not yet".into());
         }
+        // On SQLite nobody else could write all the while.
+        "long" if context.client().dialect() != Dialect::Sqlite => drop(context.cancel().wait(SLOW)),
         "doomed" => return Err("never".into()),
         "parent" => drop(insert_job(tx.on(), NewJob::new("effect", json!({"uid": child(&uid(&args))})))?),
         "settle" => {
