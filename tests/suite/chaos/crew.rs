@@ -66,7 +66,7 @@ impl Member {
         self.trapped
     }
 
-    /// Starts it again; it may abort at a point.
+    /// Starts it again; it may abort at a point. What it does follows from the seed, and from which of its lives this is.
     pub fn revive(&mut self, seed: u64, trap: Option<String>) {
         self.kill();
         self.lives += 1;
@@ -75,7 +75,7 @@ impl Member {
             (URL, self.url.clone()),
             (LEDGER, self.ledger.display().to_string()),
             (WHO, format!("{}-{}", self.name, self.lives)),
-            (SEED, seed.to_string()),
+            (SEED, (seed << 16).wrapping_add(self.lives.into()).to_string()),
         ];
         environment.extend(trap.map(|trap| (TRAP, trap)));
         let test = match self.role {

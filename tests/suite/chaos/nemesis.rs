@@ -27,6 +27,8 @@ pub struct Nemesis {
     client: Client,
     server: Option<Server>,
     notes: Ledger,
+    seed: u64,
+    /// Of the deed that is being done: what one leaves undone changes nothing for those that follow.
     rng: fastrand::Rng,
     crew: Vec<Member>,
     /// How often each kind of trouble was made.
@@ -56,6 +58,7 @@ impl Nemesis {
             client: Client::connect(url).unwrap(),
             server,
             notes: Ledger::open(ledger, "nemesis"),
+            seed,
             rng: fastrand::Rng::with_seed(seed),
             crew: crew.chain((1..=3).map(|number| member(Role::Worker, number))).collect(),
             deeds: BTreeMap::new(),
@@ -66,13 +69,15 @@ impl Nemesis {
     pub fn rage(&mut self, span: Duration) {
         let all = DEEDS.iter().flat_map(|(name, weight, deed)| std::iter::repeat_n((*name, *deed), *weight));
         let all: Vec<_> = all.collect();
+        let mut plan = fastrand::Rng::with_seed(self.seed);
+        self.look_after_the_crew(Duration::from_millis(1));
         let until = Instant::now() + span;
         while Instant::now() < until {
-            let (name, deed) = all[self.rng.usize(0..all.len())];
+            let (name, deed) = all[plan.usize(0..all.len())];
+            self.rng = plan.fork();
             deed(self);
             *self.deeds.entry(name).or_default() += 1;
-            let pause = Duration::from_millis(self.rng.u64(50..450));
-            self.look_after_the_crew(pause);
+            self.look_after_the_crew(Duration::from_millis(plan.u64(50..450)));
         }
     }
 
@@ -115,8 +120,7 @@ impl Nemesis {
     }
 
     fn revive(&mut self, index: usize, trap: Option<String>) {
-        let seed = self.rng.u64(..);
-        self.crew[index].revive(seed, trap);
+        self.crew[index].revive(self.seed.wrapping_add(index as u64), trap);
     }
 
     fn note(&self, what: String) {
@@ -152,7 +156,7 @@ impl Nemesis {
         if self.rng.bool() {
             return self.crew[index].freeze(Instant::now() + LEASE.mul_f64(0.5 + 3.0 * self.rng.f64()));
         }
-        self.crew[index].freeze(Instant::now() + 6 * LEASE);
+        self.crew[index].freeze(Instant::now() + 5 * LEASE);
         self.crew[index].thaw_when_overtaken(&self.db);
     }
 
