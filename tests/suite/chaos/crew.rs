@@ -46,6 +46,7 @@ pub struct Member {
     lives: u32,
     process: Option<Process>,
     trapped: bool,
+    stopping: bool,
     thaw_at: Option<Instant>,
     /// Finds those of its jobs that another runs by now.
     overtaking: Option<String>,
@@ -54,8 +55,9 @@ pub struct Member {
 impl Member {
     pub fn new(role: Role, number: usize, url: &str, ledger: PathBuf) -> Member {
         let name = format!("{role:?}{number}").to_lowercase();
-        let (url, overtaking) = (url.to_owned(), None);
-        Member { role, name, url, ledger, lives: 0, process: None, trapped: false, thaw_at: None, overtaking }
+        let url = url.to_owned();
+        let (process, thaw_at, overtaking, trapped, stopping) = (None, None, None, false, false);
+        Member { role, name, url, ledger, lives: 0, process, trapped, stopping, thaw_at, overtaking }
     }
 
     pub fn is_frozen(&self) -> bool {
@@ -70,7 +72,7 @@ impl Member {
     pub fn revive(&mut self, seed: u64, trap: Option<String>) {
         self.kill();
         self.lives += 1;
-        self.trapped = trap.is_some();
+        (self.trapped, self.stopping) = (trap.is_some(), false);
         let mut environment = vec![
             (URL, self.url.clone()),
             (LEDGER, self.ledger.display().to_string()),
@@ -85,12 +87,13 @@ impl Member {
         self.process = Some(Process::start(test, &environment));
     }
 
-    /// Whether it must be revived. It may have run into its trap; nothing else may have ended it.
+    /// Whether it must be revived. It may have run into its trap, or been told to stop; nothing else may have ended it.
     pub fn is_gone(&mut self) -> bool {
         let Some(process) = &mut self.process else { return true };
         let Some(status) = process.ended() else { return false };
-        assert!(self.trapped, "{}-{} has ended by itself: {status}", self.name, self.lives);
-        self.process = None;
+        let said = self.process.take().map(|process| process.wait().0);
+        let was_meant = self.trapped || (self.stopping && status.success());
+        assert!(was_meant, "{}-{} has ended by itself, {status}: {said:?}", self.name, self.lives);
         true
     }
 
@@ -134,10 +137,18 @@ impl Member {
         }
     }
 
+    /// Tells it to end by itself, as soon as it can; one in a trap may be gone already.
+    pub fn stop(&mut self) {
+        if let Some(process) = self.process.as_mut().filter(|_| !self.stopping && !self.trapped) {
+            process.go();
+            self.stopping = true;
+        }
+    }
+
     /// Lets it end by itself, and sees that it ends well.
     pub fn dismiss(&mut self) {
-        let Some(mut process) = self.process.take() else { return };
-        process.go();
+        self.stop();
+        let Some(process) = self.process.take() else { return };
         let (said, status) = process.wait();
         assert!(status.success(), "{}-{} has not ended well: {status}: {said}", self.name, self.lives);
     }

@@ -135,7 +135,7 @@ impl Evidence {
     /// Whether that much has happened that the complaints, or that there are none, mean something.
     pub fn is_eventful(&self) -> bool {
         let completed = self.lives.values().filter(|life| life.completed_under().is_some()).count();
-        self.rescued() > 0 && completed > 100 && self.batches.values().any(|batch| batch.told.is_none())
+        self.rescued() > 0 && completed > 20 && self.batches.values().any(|batch| batch.told.is_none())
     }
 
     pub fn effects_of(&self, id: i64) -> &[i64] {

@@ -38,11 +38,12 @@ pub struct Nemesis {
 type Deed = fn(&mut Nemesis);
 
 /// What there is to do, and how often.
-const DEEDS: [(&str, usize, Deed); 8] = [
+const DEEDS: [(&str, usize, Deed); 9] = [
     ("kill a worker", 3, |it| it.kill(Role::Worker)),
     ("kill a producer", 2, |it| it.kill(Role::Producer)),
     ("set a trap for a worker", 4, |it| it.entrap(Role::Worker)),
     ("set a trap for a producer", 3, |it| it.entrap(Role::Producer)),
+    ("stop a worker", 2, Nemesis::stop),
     ("freeze a worker", 6, Nemesis::freeze),
     ("terminate connections", 3, Nemesis::terminate_connections),
     ("crash the server", 2, Nemesis::crash_server),
@@ -147,12 +148,18 @@ impl Nemesis {
         self.revive(index, Some(trap));
     }
 
+    fn stop(&mut self) {
+        let index = self.any(Role::Worker);
+        self.note(format!("stop worker {index}"));
+        self.crew[index].stop();
+    }
+
     fn freeze(&mut self) {
         let index = self.any(Role::Worker);
         if self.crew[index].is_frozen() || self.crew[index].is_gone() {
             return;
         }
-        self.note(format!("freeze {index}"));
+        self.note(format!("freeze worker {index}"));
         if self.rng.bool() {
             return self.crew[index].freeze(Instant::now() + LEASE.mul_f64(0.5 + 3.0 * self.rng.f64()));
         }

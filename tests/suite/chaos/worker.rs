@@ -47,6 +47,7 @@ fn worker_process() {
     let maintenance = Maintenance::new(&client).retention(Retention::forever()).start().unwrap();
     let declaring = thread::spawn(move || declared(&client));
     process::ready();
+    drop(std::panic::take_hook()); // what follows is not to go wrong
     let periodic = declaring.join().unwrap();
     assert!(periodic.stop(PATIENCE) && maintenance.stop(PATIENCE));
     let report = running.stop(PATIENCE);
