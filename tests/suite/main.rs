@@ -10,6 +10,7 @@ mod bad_input; // what cannot be is refused before anything is sent, and spoils 
 mod bound; // behind very many jobs that a worker does not handle, its own are run; whoever comes ahead of them too
 mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
+mod chaos; // producers, workers and their server are killed, frozen and cut off at random, and a checker finds nothing amiss
 mod claim; // a claim takes the next jobs, each for one worker only
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends

@@ -104,19 +104,34 @@ impl Db {
 
     /// A connection of the application's own, as the driver opens it.
     pub fn postgres(&self) -> postgres::Client {
-        postgres::Client::connect(&self.url, postgres::NoTls).unwrap()
+        self.try_postgres().unwrap()
     }
 
     /// A connection of the application's own, as the driver opens it.
     pub fn mariadb(&self) -> mysql::Conn {
-        mysql::Conn::new(self.url.replace("mariadb://", "mysql://").as_str()).unwrap()
+        self.try_mariadb().unwrap()
     }
 
     /// A connection of the application's own, as the driver opens it.
     pub fn sqlite(&self) -> rusqlite::Connection {
-        let conn = rusqlite::Connection::open(self.url.trim_start_matches("sqlite://")).unwrap();
-        conn.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
-        conn
+        self.try_sqlite().unwrap()
+    }
+
+    /// As [`postgres`](Db::postgres), where the server may be away.
+    pub fn try_postgres(&self) -> Result<postgres::Client> {
+        Ok(postgres::Client::connect(&self.url, postgres::NoTls)?)
+    }
+
+    /// As [`mariadb`](Db::mariadb), where the server may be away.
+    pub fn try_mariadb(&self) -> Result<mysql::Conn> {
+        Ok(mysql::Conn::new(self.url.replace("mariadb://", "mysql://").as_str())?)
+    }
+
+    /// As [`sqlite`](Db::sqlite), where the file may be away.
+    pub fn try_sqlite(&self) -> Result<rusqlite::Connection> {
+        let conn = rusqlite::Connection::open(self.url.trim_start_matches("sqlite://"))?;
+        conn.busy_timeout(std::time::Duration::from_secs(10))?;
+        Ok(conn)
     }
 
     /// Runs plain SQL, as somebody with a console would, whatever the server's defaults.

@@ -44,6 +44,11 @@ impl Process {
         self.child.stdin.take().expect("a child is let go once").write_all(b"go\n").unwrap();
     }
 
+    /// Its number in this machine.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Stops all its threads where they are, until it is [thawed](Process::thaw).
     pub fn freeze(&self) {
         self.signal("-STOP");

@@ -91,28 +91,37 @@ impl Db {
 
     /// As [`ended`](Db::ended), where it depends on the answer how.
     pub fn ended_by<T>(&self, end: impl FnOnce(&T) -> End, work: impl FnOnce(&mut Tx<'_, '_>) -> T) -> (T, Result<()>) {
+        self.tried(end, work).unwrap()
+    }
+
+    /// As [`ended_by`](Db::ended_by), where the database may be away when the transaction begins.
+    pub fn tried<T>(
+        &self,
+        end: impl FnOnce(&T) -> End,
+        work: impl FnOnce(&mut Tx<'_, '_>) -> T,
+    ) -> Result<(T, Result<()>)> {
         let now = self.clock.now();
         match self.dialect {
             Dialect::Postgres => {
-                let mut client = self.postgres();
-                let mut tx = client.transaction().unwrap();
+                let mut client = self.try_postgres()?;
+                let mut tx = client.transaction()?;
                 let answer = work(&mut Tx { open: Open::Postgres(&mut tx), now });
                 let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
-                (answer, ended.map_err(Into::into))
+                Ok((answer, ended.map_err(Into::into)))
             }
             Dialect::Mariadb => {
-                let mut conn = self.mariadb();
-                let mut tx = conn.start_transaction(mysql::TxOpts::default()).unwrap();
+                let mut conn = self.try_mariadb()?;
+                let mut tx = conn.start_transaction(mysql::TxOpts::default())?;
                 let answer = work(&mut Tx { open: Open::Mariadb(&mut tx), now });
                 let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
-                (answer, ended.map_err(Into::into))
+                Ok((answer, ended.map_err(Into::into)))
             }
             _ => {
-                let mut conn = self.sqlite();
-                let mut tx = conn.transaction().unwrap();
+                let mut conn = self.try_sqlite()?;
+                let mut tx = conn.transaction()?;
                 let answer = work(&mut Tx { open: Open::Sqlite(&mut tx), now });
                 let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
-                (answer, ended.map_err(Into::into))
+                Ok((answer, ended.map_err(Into::into)))
             }
         }
     }
