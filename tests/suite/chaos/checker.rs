@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{
     evidence::{Batch, Evidence, Life, is_final},
+    ledger::Told,
     rows::{number, rows},
     worker::{PLAIN, TICK, TRANSACTIONAL, child},
 };
@@ -96,15 +97,16 @@ fn of_batches(
     evidence.batches.iter().filter_map(complain).collect()
 }
 
-/// What a producer was told is inserted is there, unless it was ephemeral and is done.
+/// What a producer was told is inserted is there under that id, unless it was ephemeral and is done; and so is what it was
+/// told to be there already.
 fn c1_nothing_that_was_acknowledged_is_lost(evidence: &Evidence) -> Vec<Complaint> {
+    let is_there = |told: &Told| {
+        let life = evidence.lives.get(&told.id).filter(|life| told.duplicate || life.uid == told.uid);
+        life.is_some_and(|life| life.row.is_some() || life.completed_under().is_some())
+    };
     of_batches("C1", evidence, |_, batch| {
-        let told = batch.told.as_deref().unwrap_or_default().iter().filter(|told| !told.duplicate);
-        let is_lost = |id: &i64| match evidence.lives.get(id) {
-            Some(life) => life.row.is_none() && life.completed_under().is_none(),
-            None => true,
-        };
-        let lost: Vec<_> = told.filter(|told| is_lost(&told.id)).map(|told| told.id).collect();
+        let lost = batch.told.iter().flatten().filter(|told| !is_there(told)).map(|told| told.id);
+        let lost: Vec<_> = lost.collect();
         (!lost.is_empty()).then(|| format!("acknowledged and lost: {lost:?}"))
     })
 }

@@ -17,7 +17,7 @@ use super::{
     trap,
     worker::{LEASE, TICK},
 };
-use crate::support::Db;
+use crate::support::{Db, patiently};
 
 /// How long what has been inserted may take to come to an end once nobody makes trouble any more.
 const DRAINED_WITHIN: Duration = Duration::from_secs(120);
@@ -103,7 +103,8 @@ impl Nemesis {
         for member in self.crew.iter_mut().filter(|member| member.is_trapped()) {
             member.kill();
         }
-        pause_schedule(&self.client, TICK).unwrap();
+        // A connection of the client's may have died with the server, unnoticed so far.
+        patiently(|| pause_schedule(&self.client, TICK));
         let until = Instant::now() + DRAINED_WITHIN;
         let left = "SELECT count(*) FROM drip_job WHERE finalized_at IS NULL";
         let mut drained = false;
