@@ -8,6 +8,7 @@ use crate::{
 };
 
 static COMPLETE_JOBS: Statement = statement!("complete_jobs");
+static DROP_CLAIMS: Statement = statement!("drop_claims");
 static COMPLETED_CLAIMS: Statement = statement!("completed_claims");
 static STANDING_CLAIMS: Statement = statement!("standing_claims");
 
@@ -36,6 +37,12 @@ pub(crate) fn complete<'j>(
     let count = jobs.len() as u64;
     let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;
     if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
+}
+
+/// Completes claims of ephemeral jobs, whose rows go; answers how many of them still stood. Which ones those were cannot be
+/// found out any more.
+pub(crate) fn drop<'j>(sql: &mut Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> Result<u64> {
+    sql.change(&DROP_CLAIMS, &[("claims", Value::Json(Some(&claims(jobs))))])
 }
 
 /// Those of these claims that no longer stand, sorted.
