@@ -15,6 +15,7 @@ pub struct Mariadb {
     pick: Statement,
     mark: Statement,
     complete: Statement,
+    complete_one: Statement,
     delete: Statement,
     insert: Statement,
     insert_rows: Statement,
@@ -29,6 +30,7 @@ impl Mariadb {
             pick: conn.prep(whole(include_str!("../../../sql/mariadb/pick_jobs.sql")))?,
             mark: conn.prep(whole(include_str!("../../../sql/mariadb/mark_jobs.sql")))?,
             complete: conn.prep(whole(include_str!("../../../sql/mariadb/complete_jobs.sql")))?,
+            complete_one: conn.prep(whole(include_str!("../../../sql/mariadb/complete_job.sql")))?,
             delete: conn.prep(whole(include_str!("../../../sql/mariadb/drop_claims.sql")))?,
             insert: conn.prep("INSERT INTO drip_job (kind, args) VALUES (?, ?)")?,
             insert_rows: conn.prep(format!("INSERT INTO drip_job (kind, args) VALUES {rows}"))?,
@@ -84,8 +86,8 @@ impl Bare for Mariadb {
             for claim in claimed {
                 let mut tx = self.conn.start_transaction(TxOpts::default())?;
                 tx.query_drop(effect(claim.0))?;
-                let claims = claims([claim].into_iter());
-                tx.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?;
+                let one = params! { "id" => claim.0, "claim_seq" => claim.1, "now" => None::<String> };
+                tx.exec_drop(&self.complete_one, one)?;
                 drained += all_of(tx.affected_rows(), 1)?;
                 tx.commit()?;
             }

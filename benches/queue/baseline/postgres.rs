@@ -19,12 +19,15 @@ const CLAIM: [(&str, &str); 5] = [
     (":now", "$4::timestamptz"),
     (":suspects", "$5::bigint"),
 ];
+const COMPLETE_ONE: [(&str, &str); 3] =
+    [(":id", "$1::bigint"), (":claim_seq", "$2::bigint"), (":now", "$3::timestamptz")];
 const COMPLETE: [(&str, &str); 2] = [(":claims", "$1::text::json"), (":now", "$2::timestamptz")];
 
 pub struct Postgres {
     client: Client,
     claim: Statement,
     complete: Statement,
+    complete_one: Statement,
     delete: Statement,
     insert: Statement,
     insert_many: Statement,
@@ -38,8 +41,10 @@ impl Postgres {
         client.batch_execute(include_str!("../../../sql/postgres/kept_connection.sql"))?;
         let claim = spelled(include_str!("../../../sql/postgres/claim_jobs.sql"), &CLAIM);
         let complete = spelled(include_str!("../../../sql/postgres/complete_jobs.sql"), &COMPLETE);
+        let complete_one = spelled(include_str!("../../../sql/postgres/complete_job.sql"), &COMPLETE_ONE);
         let delete = spelled(include_str!("../../../sql/postgres/drop_claims.sql"), &COMPLETE);
         Ok(Postgres {
+            complete_one: client.prepare(&complete_one)?,
             delete: client.prepare(&delete)?,
             claim: client.prepare(&claim)?,
             complete: client.prepare(&complete)?,
@@ -92,7 +97,7 @@ impl Bare for Postgres {
             for claim in claimed {
                 let mut tx = self.client.transaction()?;
                 tx.batch_execute(&effect(claim.0))?;
-                let completed = tx.execute(&self.complete, &[&claims([claim].into_iter()), &None::<SystemTime>])?;
+                let completed = tx.execute(&self.complete_one, &[&claim.0, &claim.1, &None::<SystemTime>])?;
                 tx.commit()?;
                 drained += all_of(completed, 1)?;
             }

@@ -16,6 +16,7 @@ pub struct Sqlite {
     connection: Connection,
     claim: String,
     complete: String,
+    complete_one: String,
     delete: String,
 }
 
@@ -26,6 +27,7 @@ impl Sqlite {
             connection,
             claim: whole(include_str!("../../../sql/sqlite/claim_jobs.sql")),
             complete: whole(include_str!("../../../sql/sqlite/complete_jobs.sql")),
+            complete_one: whole(include_str!("../../../sql/sqlite/complete_job.sql")),
             delete: whole(include_str!("../../../sql/sqlite/drop_claims.sql")),
         })
     }
@@ -84,9 +86,8 @@ impl Bare for Sqlite {
             for claim in claimed {
                 let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
                 tx.execute_batch(&effect(claim.0))?;
-                let claims = claims([claim].into_iter());
-                let completed =
-                    tx.prepare_cached(&self.complete)?.execute(named_params! { ":claims": claims, ":now": now() })?;
+                let one = named_params! { ":id": claim.0, ":claim_seq": claim.1, ":now": now() };
+                let completed = tx.prepare_cached(&self.complete_one)?.execute(one)?;
                 tx.commit()?;
                 drained += all_of(completed as u64, 1)?;
             }

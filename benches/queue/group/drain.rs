@@ -34,7 +34,8 @@ pub fn drain(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result<
             Ok(rate)
         },
         || {
-            let mut bare = full(kind, jobs)?.bare()?;
+            let database = full(kind, jobs)?;
+            let mut bare = database.bare()?;
             rate(jobs, || bare.drain(Drain { batch: BATCH, deletes: false }))
         },
     )?;

@@ -26,7 +26,8 @@ pub fn ephemeral(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Res
             Ok(rate)
         },
         || {
-            let mut bare = full(kind, jobs)?.bare()?;
+            let database = full(kind, jobs)?;
+            let mut bare = database.bare()?;
             rate(jobs, || bare.drain(Drain { batch: BATCH, deletes: true }))
         },
     )?;
