@@ -54,7 +54,7 @@ impl<'n> Figure<'n> {
     }
 
     fn ratio(&self) -> Option<f64> {
-        self.baseline.map(|baseline| self.value / baseline)
+        self.baseline.filter(|baseline| *baseline != 0.0).map(|baseline| self.value / baseline)
     }
 
     fn json(&self) -> String {
@@ -89,9 +89,13 @@ impl<'n> Figure<'n> {
         .to_owned()
     }
 
-    /// Rates are large and whole; times and sizes are small.
+    /// Rates are large and whole; times and sizes are small, and what is shared by very many jobs is smaller still.
     fn digits(&self) -> usize {
-        if self.unit == "jobs/s" { 0 } else { 2 }
+        match self.unit {
+            "jobs/s" | "B a job" => 0,
+            "a job" => 4,
+            _ => 2,
+        }
     }
 
     fn verdict(&self) -> String {

@@ -46,8 +46,8 @@ pub(crate) fn complete<'j>(
     if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
 }
 
-/// Completes this claim; answers whether it still stood.
-fn complete_one(sql: &mut Sql<'_>, job: &Job) -> Result<bool> {
+/// Completes this claim; answers whether it still stood. One statement, which needs no transaction around it.
+pub(crate) fn complete_one(sql: &mut Sql<'_>, job: &Job) -> Result<bool> {
     let id = ("id", Value::Int(Some(job.id)));
     let claim_seq = ("claim_seq", Value::Int(Some(job.claim_seq)));
     Ok(sql.change(&COMPLETE_JOB, &[id, claim_seq, sql.now_param()])? == 1)

@@ -43,7 +43,7 @@ pub fn transactional(kind: &Kind<'_>, options: &Options, report: &mut Report) ->
             rate(jobs, || drain_barely(&database))
         },
     )?;
-    let target = Some(Target::Ratio(1.0 / 1.2));
+    let target = Some(Target::Ratio(0.8));
     report.add(&Figure { target, ..Figure::rate("transactional", kind.dialect, value, baseline) });
     Ok(())
 }
