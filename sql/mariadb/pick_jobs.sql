@@ -11,7 +11,12 @@ WHERE state = 'available' AND queue = :queue
       priority = :from_priority AND ((scheduled_at = :from_at AND id > :from_id) OR scheduled_at > :from_at)))
   AND scheduled_at <= COALESCE(:now, UTC_TIMESTAMP(6))
   AND (expires_at IS NULL OR expires_at > COALESCE(:now, UTC_TIMESTAMP(6)))
-  AND (:kinds IS NULL OR JSON_CONTAINS(:kinds, JSON_QUOTE(kind)))
+  -- Behind OR it stays out of the join, and is a table in memory with a key: with 1000 kinds JSON_CONTAINS took 280 ms for
+  -- 1000 rows, this takes 12.
+  AND (:kinds IS NULL OR kind IN (
+      SELECT handled.kind
+      FROM JSON_TABLE(:kinds, '$[*]' COLUMNS (
+               kind VARCHAR(127) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$')) AS handled))
   AND (:suspects IS NULL OR (crash_count > 0) = (:suspects = 1))
   -- A key that is held while running, but not yet while available, may be taken by another. No NOT EXISTS: see due_jobs.
   AND (COALESCE(unique_states & 3, 0) <> 2 OR (

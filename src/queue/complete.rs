@@ -8,6 +8,8 @@ use crate::{
 };
 
 static COMPLETE_JOBS: Statement = statement!("complete_jobs");
+static COMPLETE_JOB: Statement = statement!("complete_job");
+static DROP_CLAIMS: Statement = statement!("drop_claims");
 static COMPLETED_CLAIMS: Statement = statement!("completed_claims");
 static STANDING_CLAIMS: Statement = statement!("standing_claims");
 
@@ -32,10 +34,29 @@ pub(crate) fn complete<'j>(
     sql: &mut Sql<'_>,
     jobs: impl ExactSizeIterator<Item = &'j Job> + Clone,
 ) -> Result<Vec<Claim>> {
+    // Alone, as most are where there is little to do, and much cheaper then.
+    if let (1, Some(job)) = (jobs.len(), jobs.clone().next())
+        && complete_one(sql, job)?
+    {
+        return Ok(Vec::new());
+    }
     let claims = claims(jobs.clone());
     let count = jobs.len() as u64;
     let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;
     if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
+}
+
+/// Completes this claim; answers whether it still stood. One statement, which needs no transaction around it.
+pub(crate) fn complete_one(sql: &mut Sql<'_>, job: &Job) -> Result<bool> {
+    let id = ("id", Value::Int(Some(job.id)));
+    let claim_seq = ("claim_seq", Value::Int(Some(job.claim_seq)));
+    Ok(sql.change(&COMPLETE_JOB, &[id, claim_seq, sql.now_param()])? == 1)
+}
+
+/// Completes claims of ephemeral jobs, whose rows go; answers how many of them still stood. Which ones those were cannot be
+/// found out any more.
+pub(crate) fn drop<'j>(sql: &mut Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> Result<u64> {
+    sql.change(&DROP_CLAIMS, &[("claims", Value::Json(Some(&claims(jobs))))])
 }
 
 /// Those of these claims that no longer stand, sorted.

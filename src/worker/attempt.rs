@@ -305,11 +305,15 @@ pub(super) fn refused(settings: &Settings, job: &Job, error: &Error) -> Ending {
 
 /// Settles one claimed job, by the short way where it is open.
 pub(super) fn settle_claim(sql: &mut Sql<'_>, job: &Arc<Job>, ending: Ending) -> crate::Result<Job> {
-    if !matches!(ending, Ending::Complete { output: None }) || !complete::is_plain(job) {
+    let is_short = matches!(ending, Ending::Complete { output: None }) && (job.ephemeral || complete::is_plain(job));
+    if !is_short {
         return settle_one(sql, (&**job).into(), ending);
     }
     sql.prove_open()?;
-    match complete::complete(sql, std::iter::once(&**job))?.is_empty() {
+    let one = std::iter::once(&**job);
+    let completed =
+        if job.ephemeral { complete::drop(sql, one)? == 1 } else { complete::complete(sql, one)?.is_empty() };
+    match completed {
         true => Ok(Job { state: crate::State::Completed, ..Job::clone(job) }),
         false => Err(Error::lost_claim(job.id)),
     }

@@ -144,9 +144,9 @@ impl Claimer {
         }
         self.claim_suspect()?;
         let room = self.pace.room(&self.shared.budget);
-        let wanted = self.wanted(room);
+        let (queues, wanted) = self.wanted(room);
         if !wanted.is_empty() {
-            return self.claim(wanted);
+            return self.claim(&queues, wanted);
         }
         if self.is_hungry() {
             self.wait_for_room(room);
@@ -156,8 +156,8 @@ impl Claimer {
         Ok(())
     }
 
-    /// How many jobs of which queues to claim.
-    fn wanted(&mut self, room: usize) -> Vec<Wanted> {
+    /// How many jobs of which queues to claim; and which of the queues these are.
+    fn wanted(&mut self, room: usize) -> (Vec<usize>, Vec<Wanted>) {
         let hungry: Vec<usize> =
             (0..self.queues.len()).filter(|&i| self.queues[i].hungry && self.room_of(i) > 0).collect();
         let claim = |&i: &usize| Claim { weight: self.queues[i].weight, room: self.room_of(i) };
@@ -166,10 +166,12 @@ impl Claimer {
             // The first that is hungry takes all it can; the next has its turn when that one has no more.
             true => hungry.iter().take(1).map(|&i| room.min(self.room_of(i))).collect(),
         };
-        self.turn = self.turn.wrapping_add(1);
         shares.resize(hungry.len(), 0);
-        let wanted = hungry.iter().zip(shares).filter(|(_, limit)| *limit > 0);
-        wanted.map(|(&i, limit)| Wanted::new(&*self.queues[i].name, limit)).collect()
+        let served = hungry.iter().zip(shares).filter(|(_, limit)| *limit > 0);
+        let served: Vec<_> = served.map(|(&i, limit)| (i, Wanted::new(&*self.queues[i].name, limit))).collect();
+        // Of those that are all served it is the odd places that go around.
+        self.turn = self.turn.wrapping_add(if served.len() < hungry.len() { served.len() } else { 1 });
+        served.into_iter().unzip()
     }
 
     fn room_of(&self, queue: usize) -> usize {
@@ -177,12 +179,12 @@ impl Claimer {
         if limit == usize::MAX { limit } else { limit.saturating_sub(self.shared.budget.in_flight_of(queue)) }
     }
 
-    fn claim(&mut self, mut wanted: Vec<Wanted>) -> Result<()> {
+    fn claim(&mut self, queues: &[usize], mut wanted: Vec<Wanted>) -> Result<()> {
         let shared = self.shared.clone();
         let jobs = self.ask_for(&mut wanted, false)?;
-        for one in &wanted {
+        for (&queue, one) in queues.iter().zip(&wanted) {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
-            self.served(&one.queue).hungry = brought == one.limit;
+            self.queues[queue].hungry = brought == one.limit;
         }
         if let (true, Some(job)) = (shared.settings.strict, jobs.first()) {
             // In those before it there may be jobs by now, which go before any more of these.
@@ -229,14 +231,10 @@ impl Claimer {
         Ok(())
     }
 
-    fn served(&mut self, name: &str) -> &mut Served {
-        let index = self.queues.iter().position(|queue| queue.name == name).unwrap_or_default();
-        &mut self.queues[index]
-    }
-
     fn dispatch(&mut self, jobs: Vec<Job>) {
         self.pace.start(&self.shared.budget);
-        let queue = |job: &Job| self.queues.iter().position(|q| q.limit != usize::MAX && q.name == job.queue);
+        let limited: Vec<usize> = (0..self.queues.len()).filter(|&i| self.queues[i].limit != usize::MAX).collect();
+        let queue = |job: &Job| limited.iter().copied().find(|&i| self.queues[i].name == job.queue);
         let place = |job: &Job| Place { queue: queue(job), suspect: job.crash_count > 0 };
         let since = Instant::now();
         let claimed = |job: Job| Claimed { place: place(&job), job: Arc::new(job), since };

@@ -39,6 +39,11 @@ impl Finished {
         matches!(self.ending, Ending::Complete { output: None }) && complete::is_plain(&self.job)
     }
 
+    /// Whether its row goes, and nothing need be known of it for that.
+    pub(super) fn is_dropped(&self) -> bool {
+        matches!(self.ending, Ending::Complete { output: None }) && self.job.ephemeral
+    }
+
     pub(super) fn settlement(&self) -> Settlement {
         Settlement { target: (&*self.job).into(), ending: self.ending.clone() }
     }

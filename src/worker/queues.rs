@@ -58,6 +58,10 @@ pub(super) struct Claim {
     pub(super) room: usize,
 }
 
+/// Among how many queues a claim is shared, if more than these want a share and there is room for one job of each of
+/// these. A job or two from each of 2000 queues cost ten times what as many of one do; the others have their turn soon.
+const MANY: usize = 64;
+
 /// Shares `capacity` among queues by their weights; what one cannot take goes to the others. `turn` moves the odd ones
 /// around, so that a capacity smaller than the number of queues reaches each in its turn.
 pub(super) fn shares(capacity: usize, claims: &[Claim], turn: usize) -> Vec<usize> {
@@ -70,9 +74,10 @@ pub(super) fn shares(capacity: usize, claims: &[Claim], turn: usize) -> Vec<usiz
         }
         let weights: usize = open.iter().map(|&i| claims[i].weight as usize).sum();
         let round = left;
+        let least = if open.len() > MANY { (capacity / MANY).max(1) } else { 1 };
         for k in 0..open.len() {
             let i = open[(turn + k) % open.len()];
-            let part = (round * claims[i].weight as usize / weights.max(1)).max(1);
+            let part = (round * claims[i].weight as usize / weights.max(1)).max(least);
             let take = part.min(claims[i].room - shares[i]).min(left);
             shares[i] += take;
             left -= take;
@@ -103,6 +108,16 @@ mod tests {
         let three = claims(&[(1, 9), (1, 9), (1, 9)]);
         let places: Vec<_> = (0..3).map(|turn| shares(1, &three, turn)).collect();
         assert_eq!(places, [[1, 0, 0], [0, 1, 0], [0, 0, 1]]);
+    }
+
+    #[test]
+    fn very_many_queues_get_theirs_in_several_turns() {
+        let claims = claims(&[(1, 1000); 1000]);
+        for (capacity, served) in [(10, 10), (100, 100), (128, 64), (2000, 65)] {
+            let shares = shares(capacity, &claims, 7);
+            assert_eq!(shares.iter().filter(|share| **share > 0).count(), served, "{capacity}");
+            assert_eq!(shares.iter().position(|share| *share > 0), Some(7), "{capacity}");
+        }
     }
 
     proptest! {

@@ -1,10 +1,13 @@
 //! MariaDB without the queue: `mysql` alone, statements prepared once, READ COMMITTED as the library's own.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
-use super::{BATCH, Bare, KINDS, ROWS, UNFINISHED, WORKER, all_of, args, claims, whole};
+use super::{
+    Bare, COUNT_EFFECTS, Drain, EFFECTS, FEW, KINDS, ROWS, Tally, WORKER, all_of, args, claims, effect, unfinished,
+    whole,
+};
 use crate::{Result, noop::Noop};
 
 pub struct Mariadb {
@@ -12,6 +15,8 @@ pub struct Mariadb {
     pick: Statement,
     mark: Statement,
     complete: Statement,
+    complete_one: Statement,
+    delete: Statement,
     insert: Statement,
     insert_rows: Statement,
 }
@@ -25,6 +30,8 @@ impl Mariadb {
             pick: conn.prep(whole(include_str!("../../../sql/mariadb/pick_jobs.sql")))?,
             mark: conn.prep(whole(include_str!("../../../sql/mariadb/mark_jobs.sql")))?,
             complete: conn.prep(whole(include_str!("../../../sql/mariadb/complete_jobs.sql")))?,
+            complete_one: conn.prep(whole(include_str!("../../../sql/mariadb/complete_job.sql")))?,
+            delete: conn.prep(whole(include_str!("../../../sql/mariadb/drop_claims.sql")))?,
             insert: conn.prep("INSERT INTO drip_job (kind, args) VALUES (?, ?)")?,
             insert_rows: conn.prep(format!("INSERT INTO drip_job (kind, args) VALUES {rows}"))?,
             conn,
@@ -32,10 +39,10 @@ impl Mariadb {
     }
 
     /// Picks and marks in one transaction; answers ids and the numbers of their claims.
-    fn claim(&mut self) -> Result<Vec<(i64, i64)>> {
+    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
         let wanted = params! {
-            "queue" => "default", "limit" => BATCH, "kinds" => KINDS, "suspects" => 0, "now" => None::<String>,
+            "queue" => "default", "limit" => limit, "kinds" => KINDS, "suspects" => 0, "now" => None::<String>,
             "from_priority" => 0, "from_at" => mysql::Value::Date(1970, 1, 1, 0, 0, 0, 0), "from_id" => 0,
         };
         let rows: Vec<mysql::Row> = tx.exec(&self.pick, wanted)?;
@@ -51,16 +58,39 @@ impl Mariadb {
 }
 
 impl Bare for Mariadb {
-    fn drain(&mut self) -> Result<u32> {
+    fn drain(&mut self, how: Drain) -> Result<u32> {
         let mut drained = 0;
         loop {
-            let claimed = self.claim()?;
+            let claimed = self.claim(how.batch)?;
             if claimed.is_empty() {
                 return Ok(drained);
             }
             let claims = claims(claimed.iter().copied());
-            self.conn.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?;
+            match how.deletes {
+                true => self.conn.exec_drop(&self.delete, params! { "claims" => claims })?,
+                false => {
+                    self.conn.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?
+                }
+            }
             drained += all_of(self.conn.affected_rows(), claimed.len())?;
+        }
+    }
+
+    fn drain_in_transactions(&mut self) -> Result<u32> {
+        let mut drained = 0;
+        loop {
+            let claimed = self.claim(FEW)?;
+            if claimed.is_empty() {
+                return Ok(drained);
+            }
+            for claim in claimed {
+                let mut tx = self.conn.start_transaction(TxOpts::default())?;
+                tx.query_drop(effect(claim.0))?;
+                let one = params! { "id" => claim.0, "claim_seq" => claim.1, "now" => None::<String> };
+                tx.exec_drop(&self.complete_one, one)?;
+                drained += all_of(tx.affected_rows(), 1)?;
+                tx.commit()?;
+            }
         }
     }
 
@@ -103,12 +133,64 @@ impl Bare for Mariadb {
         Ok(tx.commit()?)
     }
 
-    fn is_drained(&mut self) -> Result<bool> {
-        Ok(self.conn.query_first::<i64, _>(UNFINISHED)?.is_none())
+    fn is_drained(&mut self, jobs: u32) -> Result<bool> {
+        Ok(self.conn.query_first::<i64, _>(unfinished(jobs))?.is_none())
     }
 
     fn count(&mut self) -> Result<u32> {
         self.conn.query_first("SELECT count(*) FROM drip_job")?.ok_or_else(|| "there is no count".into())
+    }
+
+    fn prepare_effects(&mut self) -> Result<()> {
+        Ok(self.conn.query_drop(EFFECTS)?)
+    }
+
+    fn count_effects(&mut self) -> Result<u32> {
+        self.conn.query_first(COUNT_EFFECTS)?.ok_or_else(|| "there is no count".into())
+    }
+
+    fn add_bulk(&mut self, rows: u32) -> Result<()> {
+        self.conn.query_drop(format!(
+            "INSERT INTO drip_job (kind, state, scheduled_at)
+             SELECT 'noop', 'scheduled', UTC_TIMESTAMP(6) + INTERVAL 1 DAY + INTERVAL seq * 1000 MICROSECOND FROM seq_1_to_{rows}"
+        ))?;
+        self.conn.query_drop(format!(
+            "INSERT INTO drip_job (kind, state, attempt, claim_seq, attempted_by, attempted_at, finalized_at)
+             SELECT 'noop', 'completed', 1, 1, 'bulk', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL seq MICROSECOND
+             FROM seq_1_to_{rows}"
+        ))?;
+        Ok(self.conn.query_drop("ANALYZE TABLE drip_job")?)
+    }
+
+    fn pin(&mut self) -> Result<()> {
+        self.conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+        self.conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT")?;
+        Ok(self.conn.query_drop("SELECT 1 FROM drip_job LIMIT 1")?)
+    }
+
+    fn tally(&mut self) -> Result<Tally> {
+        let rows: Vec<(String, String)> = self.conn.query("SHOW GLOBAL STATUS")?;
+        let status: HashMap<String, f64> =
+            rows.into_iter().filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect();
+        let sum = |names: &[&str]| names.iter().map(|name| status.get(*name).copied()).sum::<Option<f64>>();
+        Ok(Tally {
+            statements: sum(&["Questions"]),
+            commits: sum(&["Handler_commit"]),
+            log: sum(&["Innodb_os_log_written"]),
+            dead: sum(&["Handler_update", "Handler_delete"]),
+            hot: None,
+            deadlocks: sum(&["Innodb_deadlocks"]),
+            lock_waits: sum(&["Innodb_row_lock_waits"]),
+        })
+    }
+
+    fn waiting(&mut self) -> Result<u32> {
+        Ok(0)
+    }
+
+    fn spare_connections(&mut self) -> Result<u32> {
+        let most: Option<u32> = self.conn.query_first("SELECT @@max_connections")?;
+        Ok(most.unwrap_or_default().saturating_sub(10))
     }
 
     fn is_durable(&mut self) -> Result<bool> {

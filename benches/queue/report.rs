@@ -3,12 +3,12 @@
 use drip::Dialect;
 
 /// One figure.
-pub struct Figure {
-    pub name: &'static str,
+pub struct Figure<'n> {
+    pub name: &'n str,
     pub database: Dialect,
     pub value: f64,
     pub unit: &'static str,
-    /// The same of the bare driver.
+    /// What it is compared to: the same of the bare driver, if its group says nothing else.
     pub baseline: Option<f64>,
     pub target: Option<Target>,
 }
@@ -33,23 +33,28 @@ impl Report {
         Report { json, header: false }
     }
 
-    pub fn add(&mut self, figure: &Figure) {
+    pub fn add(&mut self, figure: &Figure<'_>) {
         if self.json {
             return println!("{}", figure.json());
         }
         if !std::mem::replace(&mut self.header, true) {
             println!(
                 "{:<31} {:<9} {:>12} {:>12} {:<7} {:>6}  target",
-                "figure", "database", "drip", "bare driver", "unit", "ratio"
+                "figure", "database", "drip", "baseline", "unit", "ratio"
             );
         }
         println!("{}", figure.row());
     }
 }
 
-impl Figure {
+impl<'n> Figure<'n> {
+    /// Jobs a second beside those of the baseline.
+    pub fn rate(name: &'n str, database: Dialect, value: f64, baseline: f64) -> Self {
+        Figure { name, database, value, unit: "jobs/s", baseline: Some(baseline), target: None }
+    }
+
     fn ratio(&self) -> Option<f64> {
-        self.baseline.map(|baseline| self.value / baseline)
+        self.baseline.filter(|baseline| *baseline != 0.0).map(|baseline| self.value / baseline)
     }
 
     fn json(&self) -> String {
@@ -84,9 +89,13 @@ impl Figure {
         .to_owned()
     }
 
-    /// Rates are large and whole; times and sizes are small.
+    /// Rates are large and whole; times and sizes are small, and what is shared by very many jobs is smaller still.
     fn digits(&self) -> usize {
-        if self.unit == "jobs/s" { 0 } else { 2 }
+        match self.unit {
+            "jobs/s" | "B a job" => 0,
+            "a job" => 4,
+            _ => 2,
+        }
     }
 
     fn verdict(&self) -> String {

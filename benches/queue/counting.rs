@@ -1,16 +1,62 @@
-//! How many statements a server is sent: PostgreSQL keeps no count of them, so they are counted on their way.
+//! How many statements a database is sent. PostgreSQL keeps no count of them, so they are counted on their way; SQLite
+//! tells of each where this process runs it.
 
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
+};
+
+use drip::Client;
+use rusqlite::{
+    Connection,
+    trace::{TraceEvent, TraceEventCodes},
 };
 
 use crate::Result;
+
+/// Whether what SQLite runs is counted; it takes a little time.
+static COUNTED: AtomicBool = AtomicBool::new(false);
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+static COMMITS: AtomicU64 = AtomicU64::new(0);
+
+/// How many statements SQLite has run on the connections that were opened here, and how many of these were commits.
+pub fn of_sqlite() -> (u64, u64) {
+    (STATEMENTS.load(Ordering::Relaxed), COMMITS.load(Ordering::Relaxed))
+}
+
+/// From now on, on connections that are opened here.
+pub fn count_sqlite() {
+    COUNTED.store(true, Ordering::Relaxed);
+}
+
+/// A connection such as the library's own.
+pub fn open(url: &str) -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open(url.trim_start_matches("sqlite://"))?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let count = |event: TraceEvent<'_>| {
+        if let TraceEvent::Stmt(_, text) = event {
+            STATEMENTS.fetch_add(1, Ordering::Relaxed);
+            COMMITS.fetch_add(text.starts_with("COMMIT").into(), Ordering::Relaxed);
+        }
+    };
+    if COUNTED.load(Ordering::Relaxed) {
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count))?;
+    }
+    Ok(connection)
+}
+
+/// A client whose statements are counted.
+pub fn client(url: &str) -> Result<Client> {
+    let url = url.to_owned();
+    Ok(Client::from_connector(move || open(&url))?)
+}
 
 /// The statements that go through a proxy; each connection has threads of its own, which end with it.
 #[derive(Clone, Default)]

@@ -1,17 +1,17 @@
-//! `cargo bench --bench drain`: what the queue costs beside the bare drivers, on all three databases, with durable commits.
+//! `cargo bench --bench queue`: what the queue costs beside the bare drivers, on all three databases, with durable commits.
 //!
-//! Every figure is taken together with its baseline, the same work done by the driver alone: in the same run, and round
-//! by round in turn, so that a machine which is busy with something else slows both. Values are medians of the rounds.
+//! Figures are taken together with their baselines, mostly the same work done by the driver alone: in the same run, and
+//! round by round in turn, so that a machine which is busy with something else slows both. Values are medians of the rounds.
 
 mod baseline;
 mod child;
 mod counting;
 mod database;
-mod figures;
-mod idle;
+mod group;
 mod noop;
 mod options;
 mod report;
+mod rounds;
 #[path = "../../tests/suite/support/servers.rs"]
 #[allow(dead_code)] // the tests ask for servers without options
 mod servers;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("drain: {error}");
+            eprintln!("queue: {error}");
             ExitCode::FAILURE
         }
     }
@@ -56,7 +56,7 @@ fn measure(options: &Options) -> Result<()> {
             continue;
         }
         databases.warn_unless_durable(dialect)?;
-        for group in figures::GROUPS.iter().filter(|group| options.wants(group.name)) {
+        for group in group::GROUPS.iter().filter(|group| options.wants(group)) {
             (group.measure)(&databases.kind(dialect), options, &mut report)?;
         }
     }

@@ -61,7 +61,7 @@ fn sent(database: &Fresh, counted: Option<&Statements>) -> Result<Option<u64>> {
 }
 
 /// How long a process has computed so far.
-fn cpu_seconds(process: u32) -> Result<f64> {
+pub fn cpu_seconds(process: u32) -> Result<f64> {
     let stat =
         fs::read_to_string(format!("/proc/{process}/stat")).map_err(|_| "CPU time is read from /proc, on Linux")?;
     // After the name, which is in parentheses and may hold anything: the 12th and 13th are user and system time.

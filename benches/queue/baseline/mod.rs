@@ -2,6 +2,8 @@
 //!
 //! Draining runs the very statements of `sql/`, one connection claiming and completing in turn. Inserting runs what the
 //! documentation promises to be a complete job: `INSERT INTO drip_job (kind, args) VALUES (…)`.
+//!
+//! Beside that each driver makes ready what is measured, and reads what its server counts.
 
 use std::ops::Range;
 
@@ -14,7 +16,10 @@ mod postgres;
 mod sqlite;
 
 /// How many jobs one statement claims, and how many it completes.
-const BATCH: i64 = 1000;
+pub const BATCH: i64 = 1000;
+
+/// How many jobs a connection claims at a time of which each is completed in a transaction of its own.
+const FEW: i64 = 100;
 
 /// How many rows one statement inserts, where somebody inserts many.
 const ROWS: usize = 1000;
@@ -28,13 +33,70 @@ const KINDS: &str = r#"["noop"]"#;
 /// Before all jobs: claims look from there on.
 const EPOCH: &str = "1970-01-01T00:00:00.000000Z";
 
-/// The last job that is not completed. While there is one, it is found at the end of the table, without reading it all.
-const UNFINISHED: &str = "SELECT id FROM drip_job WHERE state <> 'completed' ORDER BY id DESC LIMIT 1";
+/// The last of so many jobs, inserted after all others, that is not completed. It is found at the end of the table,
+/// without reading what was there before. (There are gaps between the ids that MariaDB gives.)
+fn unfinished(jobs: u32) -> String {
+    format!(
+        "SELECT id FROM drip_job
+         WHERE id > (SELECT max(id) FROM drip_job) - 2 * {jobs} AND state IN ('available', 'running')
+         ORDER BY id DESC LIMIT 1"
+    )
+}
+
+/// What the handlers of transactional jobs write.
+const EFFECTS: &str = "CREATE TABLE bench_effect (job bigint NOT NULL)";
+const COUNT_EFFECTS: &str = "SELECT count(*) FROM bench_effect";
+
+/// One effect.
+pub fn effect(job: i64) -> String {
+    format!("INSERT INTO bench_effect (job) VALUES ({job})")
+}
+
+/// How jobs are drained.
+#[derive(Debug, Clone, Copy)]
+pub struct Drain {
+    /// How many at a time.
+    pub batch: i64,
+    /// Whether they are deleted rather than completed.
+    pub deletes: bool,
+}
+
+/// What a server has counted so far, of everybody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tally {
+    pub statements: Option<f64>,
+    pub commits: Option<f64>,
+    /// Bytes of the write-ahead log.
+    pub log: Option<f64>,
+    /// Versions of rows of the job table that nobody needs any more, and how many of these entered no index.
+    pub dead: Option<f64>,
+    pub hot: Option<f64>,
+    pub deadlocks: Option<f64>,
+    pub lock_waits: Option<f64>,
+}
+
+impl Tally {
+    /// What has been counted since `before`.
+    pub fn since(&self, before: &Tally) -> Tally {
+        let since = |now: Option<f64>, then: Option<f64>| Some(now? - then?);
+        Tally {
+            statements: since(self.statements, before.statements),
+            commits: since(self.commits, before.commits),
+            log: since(self.log, before.log),
+            dead: since(self.dead, before.dead),
+            hot: since(self.hot, before.hot),
+            deadlocks: since(self.deadlocks, before.deadlocks),
+            lock_waits: since(self.lock_waits, before.lock_waits),
+        }
+    }
+}
 
 /// A connection of a driver's, and its statements, prepared.
-pub trait Bare {
+pub trait Bare: Send {
     /// Claims and completes all jobs, a batch at a time, each statement committed by itself; answers how many.
-    fn drain(&mut self) -> Result<u32>;
+    fn drain(&mut self, how: Drain) -> Result<u32>;
+    /// Claims all jobs, a few at a time, and completes each in a transaction with its effect; answers how many.
+    fn drain_in_transactions(&mut self) -> Result<u32>;
     /// Inserts jobs one by one, each committed by itself.
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs one by one in a transaction.
@@ -45,10 +107,22 @@ pub trait Bare {
     fn insert_many(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs in one transaction with what the driver has for bulk: `COPY`, bulk packets, a prepared statement.
     fn insert_many_fast(&mut self, jobs: Range<u32>) -> Result<()>;
-    /// Whether every job is completed.
-    fn is_drained(&mut self) -> Result<bool>;
+    /// Whether these jobs, inserted after all others, are done.
+    fn is_drained(&mut self, jobs: u32) -> Result<bool>;
     /// How many jobs there are.
     fn count(&mut self) -> Result<u32>;
+    /// A table for the effects of transactional jobs, and how many of them there are.
+    fn prepare_effects(&mut self) -> Result<()>;
+    fn count_effects(&mut self) -> Result<u32>;
+    /// So many jobs that are scheduled for tomorrow, and as many that are completed; then what a server does after that.
+    fn add_bulk(&mut self, rows: u32) -> Result<()>;
+    /// Opens a snapshot, which keeps this connection from now on.
+    fn pin(&mut self) -> Result<()>;
+    fn tally(&mut self) -> Result<Tally>;
+    /// How many sessions wait for a lock at this moment, where nobody counts them.
+    fn waiting(&mut self) -> Result<u32>;
+    /// How many more connections the server takes.
+    fn spare_connections(&mut self) -> Result<u32>;
     /// Whether a commit survives a crash of the machine.
     fn is_durable(&mut self) -> Result<bool>;
 }

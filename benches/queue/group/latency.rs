@@ -1,0 +1,106 @@
+//! From the beginning of an insert to the start of its handler.
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use drip::{Client, Context, Dialect, HandlerResult, JobArgs, Worker};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result, child,
+    database::{Fresh, Kind},
+    options::Options,
+    report::{Figure, Report, Target},
+    rounds::PATIENCE,
+};
+
+/// A job that knows when somebody began to insert it.
+#[derive(Serialize, Deserialize)]
+struct Stamped {
+    at_us: u64,
+}
+
+impl JobArgs for Stamped {
+    const KIND: &'static str = "stamped";
+}
+
+/// How many jobs a second are inserted, and how many in all.
+const PACE: u32 = 20;
+const STAMPED: u32 = 10 * PACE;
+
+/// From the beginning of an insert to the start of its handler, in a worker that is otherwise idle.
+pub fn start_latency(kind: &Kind<'_>, _: &Options, report: &mut Report) -> Result<()> {
+    let soon = Some(Target::Below(5.0));
+    let (postgres, sqlite) = (kind.dialect == Dialect::Postgres, kind.dialect == Dialect::Sqlite);
+    let database = kind.fresh()?;
+    let times = latencies(&database, insert_steadily)?;
+    tell_latencies(
+        kind,
+        ["start_latency_p50", "start_latency_p99"],
+        &times,
+        soon.filter(|_| postgres || sqlite),
+        report,
+    );
+
+    let other_process = |_: &Client| match child::start_inserting(&database)?.wait()?.success() {
+        true => Ok(()),
+        false => Err("the process that inserts has failed".into()),
+    };
+    let times = latencies(&database, other_process)?;
+    let names = ["start_latency_across_p50", "start_latency_across_p99"];
+    tell_latencies(kind, names, &times, soon.filter(|_| postgres), report);
+    Ok(())
+}
+
+/// Runs a worker beside `insert`, which inserts [`STAMPED`] jobs and one before them; answers milliseconds, sorted.
+fn latencies(database: &Fresh, insert: impl FnOnce(&Client) -> Result<()>) -> Result<Vec<f64>> {
+    let client = database.client()?;
+    let (started, starts) = mpsc::channel();
+    let handler = move |_: &Context, job: Stamped| -> HandlerResult { Ok(started.send(micros() - job.at_us)?) };
+    let running = Worker::new(&client).handle(handler).start()?;
+    let ready = Instant::now() + Duration::from_secs(5);
+    while database.dialect == Dialect::Postgres && !running.health().listening && Instant::now() < ready {
+        thread::sleep(Duration::from_millis(10));
+    }
+    insert(&client)?;
+    // The first one found connections that were still to be opened.
+    starts.recv_timeout(PATIENCE)?;
+    let times = (0..STAMPED).map(|_| starts.recv_timeout(PATIENCE));
+    let mut times = times.map(|us| Ok(us? as f64 / 1000.0)).collect::<Result<Vec<_>>>()?;
+    times.sort_by(f64::total_cmp);
+    running.stop(Duration::from_secs(10));
+    Ok(times)
+}
+
+/// Inserts jobs at an even pace, but not in step with anything that polls.
+pub fn insert_steadily(client: &Client) -> Result<()> {
+    let start = Instant::now();
+    for n in 0..=STAMPED {
+        let due = Duration::from_secs(1) * n / PACE + Duration::from_millis(fastrand::u64(0..50));
+        thread::sleep(due.saturating_sub(start.elapsed()));
+        let _ = drip::insert_job(client, Stamped { at_us: micros() })?;
+    }
+    Ok(())
+}
+
+fn tell_latencies(
+    kind: &Kind<'_>,
+    names: [&'static str; 2],
+    sorted: &[f64],
+    median_target: Option<Target>,
+    report: &mut Report,
+) {
+    for (name, part, target) in [(names[0], 0.5, median_target), (names[1], 0.99, None)] {
+        let value = sorted[((sorted.len() - 1) as f64 * part).round() as usize];
+        report.add(&Figure { name, database: kind.dialect, value, unit: "ms", baseline: None, target });
+    }
+}
+
+/// By the clock that two processes share.
+fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
