@@ -148,7 +148,8 @@ fn write(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, batch: 
 
 /// One transaction: the completions in statements that read nothing, then everything else.
 ///
-/// Ephemeral jobs go by their claims alone: read under a lock first, as others are, they took TIMES as long.
+/// Ephemeral jobs go by their claims alone. Beside bare statements they drain at 1.06 on PostgreSQL and 0.61 on SQLite; read
+/// under a lock first, as others are, at 0.65 and 0.51. On MariaDB no difference was to be seen. (Few rounds, busy machine.)
 fn write_together(
     connection: &mut (dyn Connection + '_),
     now: Option<Timestamp>,

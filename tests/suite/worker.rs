@@ -308,4 +308,25 @@ on_every_database! {
         watch.until_state(id, State::Completed);
         assert_eq!((attempts.load(Ordering::SeqCst), db.jobs()), (2, 0));
     }
+
+    fn of_ephemeral_jobs_that_are_done_together_one_that_was_cancelled_stays(db: &Db) {
+        let mut watch = Watch::new(&db.client);
+        let together = Arc::new(Barrier::new(3));
+        let client = db.client.clone();
+        let _running = Worker::new(&db.client)
+            .handle_kind("work", move |context: &Context, args: Value| -> HandlerResult {
+                if args["cancel"] == true {
+                    drip::cancel_job(&client, context.job().id)?;
+                }
+                together.wait();
+                Ok(())
+            })
+            .start()
+            .unwrap();
+        let [first, cancelled, last] =
+            [false, true, false].map(|cancel| db.insert(job("work").args(json!({ "cancel": cancel })).ephemeral()).id);
+        watch.until_claim_lost(cancelled);
+        [first, last].into_iter().for_each(|id| drop(watch.until_state(id, State::Completed)));
+        assert_eq!((db.job(cancelled).state, db.jobs()), (State::Cancelled, 1));
+    }
 }
