@@ -39,8 +39,31 @@ impl Wake {
 
     /// A new listener.
     pub(crate) fn listen(&self) -> Receiver<()> {
-        let (sender, receiver) = bounded(1);
-        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        receiver
+        self.ear().heard
+    }
+
+    /// A new listener whom others may wake alone.
+    pub(crate) fn ear(&self) -> Ear {
+        let (ring, heard) = bounded(1);
+        self.0.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(ring.clone());
+        Ear { ring, heard }
+    }
+}
+
+/// One who listens.
+pub(crate) struct Ear {
+    ring: Sender<()>,
+    heard: Receiver<()>,
+}
+
+impl Ear {
+    /// Wakes this one and nobody else.
+    pub(crate) fn wake(&self) {
+        let _ = self.ring.try_send(()); // it is full: that will be heard
+    }
+
+    /// What wakes it.
+    pub(crate) fn heard(&self) -> &Receiver<()> {
+        &self.heard
     }
 }

@@ -263,6 +263,7 @@ impl Worker {
             finished: bounded(MAILBOX),
             settling: InHand::default(),
             giving_back: InHand::default(),
+            ear: self.client.wake().ear(),
             taking_back: Mutex::default(),
             watch: bounded(1),
             health: Signs::new(),

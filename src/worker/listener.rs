@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use postgres::fallible_iterator::FallibleIterator;
+use postgres::{Notification, fallible_iterator::FallibleIterator};
 
 use super::Shared;
 use crate::{
     Error, Event, Result,
     dialect::{Connection, Statement, Value, statement},
+    name::ALL_QUEUES,
     session::{Mode, own},
 };
 
@@ -51,19 +52,24 @@ fn listen(shared: &Shared, pause: &mut Duration) -> Result<()> {
     let mut connection = shared.client.dedicated()?;
     connection.link().control("LISTEN drip_wake")?;
     // Whatever was sent before this moment is found by looking.
-    shared.client.wake().wake_all();
+    shared.ear.wake();
     let mut heard = Instant::now();
     let mut proven = false;
     probe(shared)?;
     while !shared.stop.is_over() {
-        if receive(&mut *connection)? > 0 {
+        let queues = receive(&mut *connection)?;
+        if !queues.is_empty() {
             heard = Instant::now();
             *pause = FIRST_PAUSE;
             if !std::mem::replace(&mut proven, true) {
                 shared.health.listening.store(true, Ordering::Relaxed);
                 shared.client.events().tell(|| Event::Listening { worker: shared.id.to_string() });
             }
-            shared.client.wake().wake_all();
+            // Not the other workers of this client, which listen for themselves: with fifty of them each notification was
+            // answered by 2500 looks.
+            if queues.iter().any(|queue| concerns(shared, queue)) {
+                shared.ear.wake();
+            }
         }
         if !proven && heard.elapsed() > PROBE_PATIENCE {
             return Err(Error::unavailable("notifications do not arrive: is there a pooler in transaction mode?"));
@@ -83,14 +89,20 @@ fn probe(shared: &Shared) -> Result<()> {
     own(&mut *connection, None, Mode::Statement, &mut |sql| sql.rows(&NOTIFY, &nobody).map(drop))
 }
 
-/// Waits one beat; answers how many notifications have come.
-fn receive(connection: &mut (dyn Connection + '_)) -> Result<usize> {
+/// Whether a notification of this queue is one for this worker. That of no queue is its own, and one may be of all.
+fn concerns(shared: &Shared, queue: &str) -> bool {
+    queue.is_empty() || queue == ALL_QUEUES || shared.settings.serves(queue)
+}
+
+/// Waits one beat; answers the queues of the notifications that have come.
+fn receive(connection: &mut (dyn Connection + '_)) -> Result<Vec<String>> {
     let client = connection.as_postgres().ok_or_else(|| Error::unsupported("only PostgreSQL has notifications"))?;
     let mut notifications = client.notifications();
     // Everything that is there already, then wait for one more.
-    let ready = notifications.iter().count()?;
-    if ready > 0 {
+    let queue = |notification: Notification| Ok(notification.payload().to_owned());
+    let ready: Vec<String> = notifications.iter().map(queue).collect()?;
+    if !ready.is_empty() {
         return Ok(ready);
     }
-    Ok(usize::from(notifications.timeout_iter(BEAT).next()?.is_some()))
+    notifications.timeout_iter(BEAT).map(queue).take(1).collect().map_err(Error::from)
 }

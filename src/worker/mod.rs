@@ -60,6 +60,7 @@ use crate::{
     Client, Job,
     machine::{Owner, stop::Stop},
     metrics::{Load, Workforce},
+    wake::Ear,
 };
 
 /// What the threads of one started worker share.
@@ -82,6 +83,8 @@ struct Shared {
     finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
     settling: in_hand::InHand,
     giving_back: in_hand::InHand,
+    /// Wakes the claimer.
+    ear: Ear,
     /// Held by whoever takes back jobs that no thread has begun.
     taking_back: Mutex<()>,
     /// Rung for the watcher, when a deadline comes before its next look.

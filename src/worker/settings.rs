@@ -101,6 +101,11 @@ impl Settings {
         }
     }
 
+    /// Whether this is one of them.
+    pub(super) fn serves(&self, queue: &str) -> bool {
+        self.any_queue || self.queues.iter().any(|served| served.name == queue)
+    }
+
     pub(super) fn retry(&self, kind: &str) -> &RetryPolicy {
         self.retry_by_kind.get(kind).unwrap_or(&self.retry)
     }

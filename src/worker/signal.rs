@@ -39,7 +39,7 @@ impl Signals {
     pub(super) fn new(shared: &Shared) -> Signals {
         Signals {
             kind: shared.client.dialect().signal(),
-            ring: shared.client.wake().listen(),
+            ring: shared.ear.heard().clone(),
             poll_interval: shared.settings.poll_interval,
             pause: FIRST_POLL,
             data_version: None,
