@@ -1,0 +1,43 @@
+//! `drip`: the queue from a terminal, over the crate's public API alone.
+//!
+//! Here a command line is read, handed to the room of its command, and turned into an exit code. How a database is
+//! reached is in [`connect`], what is shown in [`output`], what went wrong in [`failure`].
+
+mod app;
+mod arguments;
+mod connect;
+mod escape;
+mod failure;
+mod jobs;
+mod json;
+mod migrate;
+mod output;
+mod table;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{
+    app::App,
+    arguments::{Arguments, Command},
+    failure::{Failure, Outcome},
+};
+
+fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => failure::exit(run(arguments)),
+        Err(error) => arguments::refuse(&error),
+    }
+}
+
+fn run(arguments: Arguments) -> Outcome {
+    let mut app = App::new(arguments.global);
+    let done = match arguments.command {
+        Command::Migrate(command) => command.run(&mut app),
+        Command::Jobs(command) => command.run(&mut app),
+    };
+    let flushed = app.output.flush().map_err(Failure::from);
+    done.and(flushed)
+}
