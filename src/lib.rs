@@ -63,6 +63,7 @@
 //! |---|---|
 //! | [`insert_job`], [`insert_many`], [`insert_many_fast`] | enqueue |
 //! | [`get_job`], [`list_jobs`], [`count_jobs`] | read |
+//! | [`database_time`] | learn what time it is where that is decided |
 //! | [`why_job`] | learn why a job is not running |
 //! | [`update_job`], [`swap_job`] | change a job that is not running |
 //! | [`release_job`] | let a pending job go |
@@ -189,6 +190,7 @@ mod worker;
 pub use client::{Client, ClientBuilder};
 pub use clock::Clock;
 pub use dialect::{Dialect, Driver, TransactionBody};
+pub use migrate::Migration;
 pub use session::{AnySession, Session};
 
 // What: jobs, before and after they are inserted.
@@ -203,19 +205,20 @@ pub use rescue_after::RescueAfter;
 pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Interval, Missed, Rule, Schedule, ScheduleInfo};
-pub use state::State;
+pub use state::{State, Verb};
 pub use unique::{OnDuplicate, Unique};
 
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
     Changed, Cursor, Failure, Fired, Inserted, JobCount, JobCounts, Listed, Page, Target, TaskInfo, Why, WorkerInfo,
-    cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, delete_schedule, discard_job,
-    discard_jobs, expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule, insert_job,
-    insert_many, insert_many_fast, list_jobs, list_queues, list_schedules, list_tasks, list_workers, pause_all,
-    pause_queue, pause_schedule, promote_jobs, record_output, reindex, release_job, renew_lease, rescue_jobs,
-    rescue_overdue_jobs, resume_all, resume_queue, resume_schedule, retain_jobs, retry_completed_job, retry_job,
-    retry_jobs, run_schedule_now, snooze_job, swap_job, tidy, update_job, upsert_queue, upsert_schedule, why_job,
+    cancel_job, cancel_jobs, complete_job, count_jobs, database_time, delete_job, delete_jobs, delete_schedule,
+    discard_job, discard_jobs, expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule,
+    insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_schedules, list_tasks, list_workers,
+    pause_all, pause_queue, pause_schedule, promote_jobs, record_output, reindex, release_job, renew_lease,
+    rescue_jobs, rescue_overdue_jobs, resume_all, resume_queue, resume_schedule, retain_jobs, retry_completed_job,
+    retry_job, retry_jobs, run_schedule_now, snooze_job, swap_job, tidy, update_job, upsert_queue, upsert_schedule,
+    why_job,
 };
 
 // Workers and what else runs in the background, and what is seen of them.

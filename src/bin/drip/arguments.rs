@@ -5,7 +5,9 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    escape::without_passwords, failure, jobs::JobsCommand, migrate::MigrateCommand, output::Format, time::duration,
+    completions::CompletionsCommand, escape::without_passwords, failure, jobs::JobsCommand,
+    maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
+    schedules::SchedulesCommand, stats::StatsCommand, time::duration, workers::WorkersCommand,
 };
 
 /// Looks after the job queue in a PostgreSQL, MariaDB or SQLite database.
@@ -53,6 +55,22 @@ pub enum Command {
     /// Look at jobs, insert them, change them
     #[command(subcommand)]
     Jobs(JobsCommand),
+    /// Look at queues, pause and resume them
+    #[command(subcommand)]
+    Queues(QueuesCommand),
+    /// Look at jobs that come again and again, pause them, run them now
+    #[command(subcommand)]
+    Schedules(SchedulesCommand),
+    /// See who is at work
+    #[command(subcommand)]
+    Workers(WorkersCommand),
+    /// Do upkeep by hand
+    #[command(subcommand)]
+    Maintenance(MaintenanceCommand),
+    /// Show how many jobs there are, and who serves them
+    Stats(StatsCommand),
+    /// Write what a shell needs to complete command lines
+    Completions(CompletionsCommand),
 }
 
 /// Says what is wrong with a command line, or what was asked of it: help, the version.

@@ -37,6 +37,10 @@ impl Failure {
         Failure { code: NOT_FOUND, ..Failure::failed(message) }
     }
 
+    pub fn refused(message: impl Into<String>) -> Failure {
+        Failure { code: REFUSED, ..Failure::failed(message) }
+    }
+
     /// All has been said already.
     pub fn silent(code: u8) -> Failure {
         Failure { code, ..Failure::failed("") }
@@ -45,6 +49,10 @@ impl Failure {
     /// What to do next.
     pub fn advise(self, advice: impl Into<String>) -> Failure {
         Failure { advice: Some(advice.into()), ..self }
+    }
+
+    pub fn is_advised(&self) -> bool {
+        self.advice.is_some()
     }
 
     pub fn code(&self) -> u8 {

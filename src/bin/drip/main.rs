@@ -5,15 +5,21 @@
 
 mod app;
 mod arguments;
+mod completions;
 mod connect;
 mod escape;
 mod failure;
 mod jobs;
 mod json;
+mod maintenance;
 mod migrate;
 mod output;
+mod queues;
+mod schedules;
+mod stats;
 mod table;
 mod time;
+mod workers;
 
 use std::process::ExitCode;
 
@@ -37,6 +43,12 @@ fn run(arguments: Arguments) -> Outcome {
     let done = match arguments.command {
         Command::Migrate(command) => command.run(&mut app),
         Command::Jobs(command) => command.run(&mut app),
+        Command::Queues(command) => command.run(&mut app),
+        Command::Schedules(command) => command.run(&mut app),
+        Command::Workers(command) => command.run(&mut app),
+        Command::Maintenance(command) => command.run(&mut app),
+        Command::Stats(command) => command.run(&mut app),
+        Command::Completions(command) => command.run(&mut app),
     };
     let flushed = app.output.flush().map_err(Failure::from);
     done.and(flushed)

@@ -49,11 +49,6 @@ impl Output {
         self.format == Format::Table
     }
 
-    /// Whether it goes to a terminal.
-    pub fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
     /// One thing: its document, or what `show` writes for people.
     pub fn one<T: Serialize>(&mut self, document: &T, show: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
         if self.is_for_people() { show(self) } else { self.document(document) }
@@ -86,6 +81,20 @@ impl Output {
     /// A line for people, harmless already.
     pub fn line(&mut self, text: impl AsRef<str>) -> Outcome {
         Ok(writeln!(self.to, "{}", text.as_ref().trim_end())?)
+    }
+
+    /// Names and values, one pair a line.
+    pub fn fields(&mut self, fields: &[(&str, String)]) -> Outcome {
+        let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        fields.iter().try_for_each(|(name, value)| self.line(format!("{name:<width$}  {value}")))
+    }
+
+    /// An empty screen for people; elsewhere a line between what was and what comes.
+    pub fn clear(&mut self) -> Outcome {
+        if self.is_for_people() {
+            write!(self.to, "{}", if self.terminal { "\x1b[H\x1b[2J" } else { "\n" })?;
+        }
+        Ok(())
     }
 
     /// What is no part of the answer: on standard error, and only where somebody looks.

@@ -13,7 +13,9 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_preset(presets::NOTHING).set_truncation_indicator("…");
         table.set_header(columns.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
-        table.column_iter_mut().for_each(|column| drop(column.set_padding((0, 2))));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         Table(table)
     }
 
@@ -46,6 +48,14 @@ pub fn text(text: impl AsRef<str>) -> Cell {
 /// A figure, in the right of its column.
 pub fn number(number: impl ToString) -> Cell {
     Cell::new(number).set_alignment(CellAlignment::Right)
+}
+
+/// With commas between the thousands.
+pub fn figure(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
+    groups.join(",")
 }
 
 /// A state, in its colour.

@@ -9,11 +9,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     drip::parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// A span of time, or nothing.
-pub fn duration_or_none(text: &str) -> Result<Option<Duration>, String> {
-    if text == "none" { Ok(None) } else { duration(text).map(Some) }
-}
-
 /// A moment: as RFC 3339 has it, or on the clocks of this machine.
 pub fn moment(text: &str) -> Result<Timestamp, String> {
     if text == "now" {
@@ -63,6 +58,11 @@ pub fn span(duration: Duration) -> String {
         3600..86_400 => two(seconds, 3600, "h", 60, "m"),
         _ => two(seconds, 86_400, "d", 3600, "h"),
     }
+}
+
+/// How long from one moment to another; nothing, if that is the earlier one.
+pub fn span_between(from: Timestamp, to: Timestamp) -> String {
+    span(Duration::try_from(to.duration_since(from)).unwrap_or_default())
 }
 
 fn two(seconds: u64, large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {

@@ -64,6 +64,21 @@ fn states() -> impl TypedValueParser<Value = State> {
 impl FilterOptions {
     /// What the options say; `None` if they say nothing.
     pub fn filter(self) -> Option<JobFilter> {
+        let filter = self.build();
+        (filter != JobFilter::new()).then_some(filter)
+    }
+
+    /// As [`filter`](FilterOptions::filter), but for jobs in states in which nothing `moves` them: also if that leaves none.
+    pub fn movable(mut self, moves: impl Fn(State) -> bool) -> Option<JobFilter> {
+        let asked = std::mem::take(&mut self.state);
+        let said_nothing = asked.is_empty();
+        let asked = if said_nothing { State::ALL.to_vec() } else { asked };
+        let rest = self.build();
+        let says_something = !said_nothing || rest != JobFilter::new();
+        says_something.then(|| rest.states(asked.into_iter().filter(|state| moves(*state))))
+    }
+
+    fn build(self) -> JobFilter {
         let mut filter = JobFilter::new();
         filter = given(self.state, filter, JobFilter::states);
         filter = given(self.kind, filter, JobFilter::kinds);
@@ -78,8 +93,7 @@ impl FilterOptions {
         };
         filter = between(self.created_after, self.created_before, filter, JobFilter::created);
         filter = between(self.scheduled_after, self.scheduled_before, filter, JobFilter::scheduled);
-        filter = between(self.finalized_after, self.finalized_before, filter, JobFilter::finalized);
-        (filter != JobFilter::new()).then_some(filter)
+        between(self.finalized_after, self.finalized_before, filter, JobFilter::finalized)
     }
 }
 

@@ -34,9 +34,7 @@ pub fn found(client: &Client, id: i64) -> Outcome<Job> {
 }
 
 fn show(output: &mut Output, job: &Job) -> Outcome {
-    for (name, value) in fields(job) {
-        output.line(format!("{name:<13} {value}"))?;
-    }
+    output.fields(&fields(job))?;
     output.line("")?;
     json(output, "args", job.args(), job.args_text())?;
     let metadata = job.metadata().unwrap_or_default();

@@ -77,7 +77,7 @@ impl InsertCommand {
         job = set(self.timeout, job, NewJob::timeout);
         job = set(self.ttl, job, NewJob::ttl);
         job = if self.tag.is_empty() { job } else { job.tags(self.tag) };
-        job = set(self.metadata.as_deref().map(json).transpose()?, job, NewJob::metadata);
+        job = set(self.metadata.as_deref().map(|text| json("metadata", text)).transpose()?, job, NewJob::metadata);
         job = if self.ephemeral { job.ephemeral() } else { job };
         Ok(if self.pending { job.pending() } else { job })
     }
@@ -90,8 +90,9 @@ fn set<T>(value: Option<T>, job: NewJob, set: impl FnOnce(NewJob, T) -> NewJob) 
     }
 }
 
-fn json(text: &str) -> Outcome<Value> {
-    serde_json::from_str(text).map_err(|error| Failure::usage(format!("metadata: is not JSON: {error}")))
+/// What was typed for a field.
+pub fn json(field: &str, text: &str) -> Outcome<Value> {
+    serde_json::from_str(text).map_err(|error| Failure::usage(format!("{field}: is not JSON: {error}")))
 }
 
 fn standard_input() -> Outcome<String> {
