@@ -3,6 +3,9 @@
 //! PostgreSQL and SQLite do each step in a transaction, behind a lock. MariaDB commits every DDL statement by itself, so
 //! there each statement can be run again, and a step that was cut short is simply begun anew.
 
+mod parts;
+
+pub(crate) use self::parts::{Part, parts};
 use crate::{
     AnySession, Client, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    completions::CompletionsCommand, escape::without_passwords, failure, jobs::JobsCommand,
+    completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure, jobs::JobsCommand,
     maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
     schedules::SchedulesCommand, stats::StatsCommand, time::duration, workers::WorkersCommand,
 };
@@ -69,6 +69,8 @@ pub enum Command {
     Maintenance(MaintenanceCommand),
     /// Show how many jobs there are, and who serves them
     Stats(StatsCommand),
+    /// Find out what slows or stops the queue, why that matters, and what to type
+    Doctor(DoctorCommand),
     /// Write what a shell needs to complete command lines
     Completions(CompletionsCommand),
 }

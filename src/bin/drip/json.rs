@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use drip::{
-    AttemptError, Count, Inserted, Job, JobCount, Listed, Migration, QueueInfo, QueueSummary, ScheduleInfo, State,
-    TaskInfo, Verb, Why, WorkerInfo,
+    AttemptError, Count, Finding, Inserted, Job, JobCount, Listed, Migration, QueueInfo, QueueSummary, ScheduleInfo,
+    State, TaskInfo, Verb, Why, WorkerInfo,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -438,6 +438,35 @@ impl From<Migration> for MigrationDocument {
     fn from(migration: Migration) -> MigrationDocument {
         let Migration { version, name, sql, .. } = migration;
         MigrationDocument { version, name, sql }
+    }
+}
+
+/// What `drip doctor` has seen.
+#[derive(Debug, Serialize)]
+pub struct FindingsDocument {
+    pub worst: &'static str,
+    pub findings: Vec<FindingDocument>,
+}
+
+/// What one check has seen.
+#[derive(Debug, Serialize)]
+pub struct FindingDocument {
+    check: &'static str,
+    severity: &'static str,
+    what: String,
+    why: &'static str,
+    advice: Option<String>,
+}
+
+impl From<&Finding> for FindingDocument {
+    fn from(finding: &Finding) -> FindingDocument {
+        FindingDocument {
+            check: finding.check,
+            severity: finding.severity.name(),
+            what: finding.what.clone(),
+            why: finding.why,
+            advice: finding.advice.clone(),
+        }
     }
 }
 

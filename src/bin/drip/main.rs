@@ -7,6 +7,7 @@ mod app;
 mod arguments;
 mod completions;
 mod connect;
+mod doctor;
 mod escape;
 mod failure;
 mod jobs;
@@ -48,6 +49,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Workers(command) => command.run(&mut app),
         Command::Maintenance(command) => command.run(&mut app),
         Command::Stats(command) => command.run(&mut app),
+        Command::Doctor(command) => command.run(&mut app),
         Command::Completions(command) => command.run(&mut app),
     };
     let flushed = app.output.flush().map_err(Failure::from);

@@ -1,7 +1,7 @@
 //! Tables for people: one line a row, as wide as the terminal at the most, and as wide as need be where there is none.
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Row, presets};
-use drip::State;
+use drip::{Severity, State};
 
 use crate::escape::escaped;
 
@@ -58,6 +58,11 @@ pub fn figure(number: u64) -> String {
     groups.join(",")
 }
 
+/// So many of something: `1 job`, `2,000 jobs`.
+pub fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", figure(count), if count == 1 { "" } else { "s" })
+}
+
 /// A state, in its colour.
 pub fn state(state: State) -> Cell {
     let cell = Cell::new(state);
@@ -68,5 +73,15 @@ pub fn state(state: State) -> Cell {
         State::Discarded | State::Cancelled => cell.fg(Color::Red),
         State::Pending => cell.fg(Color::Cyan),
         _ => cell.add_attribute(Attribute::Dim),
+    }
+}
+
+/// The number of a severity's colour among those of a terminal.
+pub fn colour(severity: Severity) -> u8 {
+    match severity {
+        Severity::Fine => 32,
+        Severity::Unknown => 36,
+        Severity::Warning => 33,
+        _ => 31,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use drip::{Client, JobCounts, JobFilter, Page};
+use drip::{Client, Count, JobCounts, JobFilter, Page};
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::{consts::SIGINT, flag};
 
@@ -17,7 +17,7 @@ use crate::{
     app::App,
     failure::{Failure, NOT_FOUND, Outcome, REFUSED},
     json::ChangedDocument,
-    table::{Table, figure, number, state, text},
+    table::{Table, counted, figure, number, state, text},
 };
 
 /// How many jobs are read at a time where they are changed one by one.
@@ -31,7 +31,7 @@ pub fn run(app: &mut App, filter: &JobFilter, change: &Change<'_>, dry_run: bool
         return say(app, &counts, change);
     }
     if total.number > 0 {
-        app.confirm(&format!("{} {total} jobs?", capital(change.verb.name())), yes)?;
+        app.confirm(&format!("{} {}?", capital(change.verb.name()), jobs(total)), yes)?;
     }
     let mut work = Work::new(total.number, total.capped)?;
     let done = match change.all {
@@ -118,14 +118,14 @@ fn say(app: &mut App, counts: &JobCounts, change: &Change<'_>) -> Outcome {
             table.row([state(count.state), text(&count.queue), number(count.count)]);
         }
         output.table(table)?;
-        output.line(format!("{total} jobs would be {}.", change.done))
+        output.line(format!("{} would be {}.", jobs(total), change.done))
     })
 }
 
 fn tell(app: &mut App, change: &Change<'_>, counts: &JobCounts, work: &Work) -> Outcome {
     let document = ChangedDocument::new(change.verb, false, counts.total()).done(work.changed, work.skipped);
     app.output.one(&document, |output| {
-        output.line(format!("{} jobs {}.", figure(work.changed), change.done))?;
+        output.line(format!("{} {}.", counted(work.changed, "job"), change.done))?;
         match work.skipped {
             0 => Ok(()),
             skipped => output.line(format!(
@@ -135,6 +135,10 @@ fn tell(app: &mut App, change: &Change<'_>, counts: &JobCounts, work: &Work) -> 
         }
     })?;
     Ok(app.output.flush()?)
+}
+
+fn jobs(count: Count) -> String {
+    format!("{count} {}", if count.number == 1 && !count.capped { "job" } else { "jobs" })
 }
 
 fn capital(word: &str) -> String {

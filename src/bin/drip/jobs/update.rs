@@ -29,10 +29,10 @@ pub struct UpdateCommand {
     #[arg(long, value_name = "JSON", conflicts_with = "metadata")]
     merge_metadata: Option<String>,
     /// Another queue
-    #[arg(long = "set-queue", value_name = "QUEUE")]
+    #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE")]
     queue: Option<String>,
     /// Another priority, 1 (served first) to 4
-    #[arg(long = "set-priority", value_name = "PRIORITY")]
+    #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY")]
     priority: Option<u8>,
     /// After so many failed attempts in all it is discarded
     #[arg(long = "set-max-attempts", value_name = "ATTEMPTS")]
