@@ -74,7 +74,10 @@ pub(super) fn claim_plan(client: &Client) -> Result<Vec<Seen>> {
         true => Seen::fine("claims read drip_job_claim in order"),
         false => {
             let what = format!("a claim does not read drip_job_claim in order, but so: {plan}");
-            vec![Seen::new(Severity::Problem, what).advise("ANALYZE drip_job; and see whether an index is missing")]
+            vec![
+                Seen::new(Severity::Problem, what)
+                    .advise("see schema_drift; else the planner lacks statistics: ANALYZE drip_job;"),
+            ]
         }
     })
 }

@@ -21,7 +21,10 @@ const FAR: i64 = 1_000_000;
 const TOO_FAR: i64 = 20_000_000;
 
 pub(super) fn oldest(client: &Client) -> Result<Vec<Seen>> {
-    let mut seen = read(client, |sql| sql.rows(&OLDEST, &[])?.iter_mut().map(holder).collect::<Result<Vec<_>>>())?;
+    let mut seen = read(client, |sql| {
+        let now = [sql.now_param()];
+        sql.rows(&OLDEST, &now)?.iter_mut().map(holder).collect::<Result<Vec<_>>>()
+    })?;
     seen.retain(|seen| seen.severity > Severity::Fine);
     if seen.is_empty() {
         seen = Seen::fine(format!("no transaction is older than {}", format_duration(LONG)));

@@ -16,6 +16,7 @@ mod crash; // worker processes are killed, frozen, abort, and lose their databas
 mod database_lost; // the database goes away, and the worker goes on when it is back
 mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
+mod examine; // what slows or stops the queue is found, and told with what to type
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
 mod firing; // each slot of a schedule yields one job, whoever looks and whatever the clock does

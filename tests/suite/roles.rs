@@ -121,6 +121,10 @@ fn a_dashboard_sees_everything_and_changes_nothing() {
         assert!(drip::list_tasks(dashboard).unwrap().is_empty());
         assert!(drip::get_queue(dashboard, "default").unwrap().is_none());
         drip::why_job(dashboard, first.id).unwrap();
+        // What it may not look at keeps it from nothing else.
+        let findings = drip::examine(dashboard).unwrap();
+        let unknown = |check| findings.iter().any(|it| it.check == check && it.severity == drip::Severity::Unknown);
+        assert!(unknown("oldest_transaction") && !unknown("schema_drift") && !unknown("workers"), "{findings:#?}");
         refused("insert_job", drip::insert_job(dashboard, job("work")));
         refused("cancel_job", drip::cancel_job(dashboard, first.id));
         refused("update_job", drip::update_job(dashboard, first.id, JobUpdate::new().priority(2)));
