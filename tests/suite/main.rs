@@ -10,6 +10,8 @@ mod bound; // behind very many jobs that a worker does not handle, its own are r
 mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod claim; // a claim takes the next jobs, each for one worker only
+#[cfg(feature = "cli")]
+mod cli; // what the command line shows, refuses, asks, and answers to scripts
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends
 mod crash; // worker processes are killed, frozen, abort, and lose their database: each job is run, and counts, once

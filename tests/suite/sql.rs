@@ -138,7 +138,8 @@ const OTHER_WORDS: [&str; 11] =
     ["USAGE", "SYSTEM", "autovacuum", "default", "fillfactor", "index", "jit", "main", "now", "off", "table"];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 10] = [
+const IN_CODE: [(&str, &str, &str); 11] = [
+    ("migrate/parts.rs", "CREATE", "a word that is looked for"),
     ("examine/listen.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
     ("queue/tidy.rs", "PRAGMA busy_timeout = ", "takes no parameter"),
     ("dialect/connection.rs", "SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
