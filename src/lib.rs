@@ -134,6 +134,7 @@
 //! | `bundled` | compiles SQLite into the program; without it the system's is linked, which must be 3.45.3 or newer | yes |
 //! | `tracing` | a span `drip.job` for each attempt, and an event for each [`Event`], with the target `drip` | no |
 //! | `cpu-time` | how much of its run each attempt computes ([`JobEvent::cpu`], [`Metrics`]), on Unix | no |
+//! | `cli` | the program `drip`, which does from a terminal what an operator does; for `cargo install` | no |
 //!
 //! # What it is not
 //!

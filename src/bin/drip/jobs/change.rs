@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Which {
     /// The ids of the jobs; without any, the jobs that the options leave
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", help_heading = None::<&str>)]
     ids: Vec<i64>,
     #[command(flatten)]
     filter: FilterOptions,
@@ -51,13 +51,13 @@ impl Change<'_> {
 
 impl Which {
     pub fn run(self, app: &mut App, change: &Change<'_>) -> Outcome {
+        let (filter, says_something) = self.filter.movable(|state| change.moves(state));
         let is_named = !self.ids.is_empty();
-        match self.filter.movable(|state| change.moves(state)) {
-            None if !is_named => Err(Failure::usage(format!("{} which jobs?", change.verb.name()))
+        match says_something || self.dry_run {
+            false if is_named => each(app, &self.ids, change),
+            _ if !(says_something || is_named) => Err(Failure::usage(format!("{} which jobs?", change.verb.name()))
                 .advise("name their ids, or say which with options such as --state and --kind")),
-            None if !self.dry_run => each(app, &self.ids, change),
-            filter => {
-                let filter = filter.unwrap_or_default();
+            _ => {
                 let filter = if is_named { filter.ids(self.ids) } else { filter };
                 bulk::run(app, &filter, change, self.dry_run, self.yes)
             }

@@ -68,14 +68,17 @@ impl FilterOptions {
         (filter != JobFilter::new()).then_some(filter)
     }
 
-    /// As [`filter`](FilterOptions::filter), but for jobs in states in which nothing `moves` them: also if that leaves none.
-    pub fn movable(mut self, moves: impl Fn(State) -> bool) -> Option<JobFilter> {
-        let asked = std::mem::take(&mut self.state);
-        let said_nothing = asked.is_empty();
-        let asked = if said_nothing { State::ALL.to_vec() } else { asked };
+    /// What the options say of jobs in states in which something `moves` them; and whether they say anything at all.
+    pub fn movable(mut self, moves: impl Fn(State) -> bool) -> (JobFilter, bool) {
+        let mut states = std::mem::take(&mut self.state);
+        let says_states = !states.is_empty();
+        if !says_states {
+            states = State::ALL.to_vec();
+        }
+        states.retain(|state| moves(*state));
         let rest = self.build();
-        let says_something = !said_nothing || rest != JobFilter::new();
-        says_something.then(|| rest.states(asked.into_iter().filter(|state| moves(*state))))
+        let says_something = says_states || rest != JobFilter::new();
+        (rest.states(states), says_something)
     }
 
     fn build(self) -> JobFilter {

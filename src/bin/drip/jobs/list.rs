@@ -18,8 +18,6 @@ const PAGE: usize = 1000;
 
 #[derive(Debug, Args)]
 pub struct ListCommand {
-    #[command(flatten)]
-    filter: FilterOptions,
     /// How many at the most
     #[arg(long, short = 'n', default_value_t = 50, value_name = "JOBS")]
     limit: usize,
@@ -32,6 +30,8 @@ pub struct ListCommand {
     /// From where the list goes on: what the page before says
     #[arg(long, value_name = "CURSOR")]
     at: Option<Cursor>,
+    #[command(flatten)]
+    filter: FilterOptions,
 }
 
 impl ListCommand {

@@ -17,8 +17,6 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is changed")]
 pub struct UpdateCommand {
-    #[command(flatten)]
-    which: Which,
     /// Other args, a JSON object
     #[arg(long = "set-args", value_name = "JSON")]
     args: Option<String>,
@@ -55,6 +53,8 @@ pub struct UpdateCommand {
     /// Whether the row goes away when the job completes
     #[arg(long = "set-ephemeral", value_name = "BOOL")]
     ephemeral: Option<bool>,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// A span of time, or none.

@@ -18,21 +18,21 @@ use crate::{
 /// Make jobs available again, now
 #[derive(Debug, Args)]
 pub struct RetryCommand {
-    #[command(flatten)]
-    which: Which,
     /// Run completed jobs once more, too
     #[arg(long)]
     completed_too: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Put running jobs off; this attempt does not count
 #[derive(Debug, Args)]
 pub struct SnoozeCommand {
-    #[command(flatten)]
-    which: Which,
     /// For how long
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     delay: Duration,
+    #[command(flatten)]
+    which: Which,
 }
 
 pub fn cancel(which: Which, app: &mut App) -> Outcome {
