@@ -1,11 +1,14 @@
 //! A change of all jobs that a filter leaves: first said, then asked, then done, slice by slice.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use drip::{Client, Count, JobCounts, JobFilter, Page};
+use drip::{Client, Count, Dialect, JobCounts, JobFilter, Page};
 use indicatif::{ProgressBar, ProgressStyle};
 use signal_hook::{consts::SIGINT, flag};
 
@@ -35,14 +38,22 @@ pub fn run(app: &mut App, filter: &JobFilter, change: &Change<'_>, dry_run: bool
     }
     let mut work = Work::new(total.number, total.capped)?;
     let done = match change.all {
-        Some(all) => Slices::new(&client, filter, total.number)?
-            .try_for_each(|slice| work.slice(slice, |filter| all(&client, filter))),
+        Some(all) => Slices::new(&client, filter, total.number)?.try_for_each(|slice| {
+            if client.dialect() == Dialect::Sqlite && work.changed > 0 {
+                std::thread::sleep(BREATHER);
+            }
+            work.slice(slice, |filter| all(&client, filter))
+        }),
         None => one_by_one(&client, filter, change.one, &mut work),
     };
     work.bar.finish_and_clear();
     tell(app, change, &counts, &work)?;
     done
 }
+
+/// How long others are let in between two slices, where there is one writer at a time: longer than SQLite sleeps before it
+/// asks for the lock again.
+const BREATHER: Duration = Duration::from_millis(120);
 
 /// Long work: how far it is, and whether it should go on.
 struct Work {

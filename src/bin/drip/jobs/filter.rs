@@ -57,7 +57,8 @@ pub struct FilterOptions {
     finalized_before: Option<Timestamp>,
 }
 
-fn states() -> impl TypedValueParser<Value = State> {
+/// Names of states.
+pub fn states() -> impl TypedValueParser<Value = State> {
     PossibleValuesParser::new(State::ALL.map(State::name)).try_map(|name| name.parse::<State>())
 }
 
