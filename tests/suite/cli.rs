@@ -60,6 +60,7 @@ on_every_database! {
             (4, &["jobs", "complete", "1"]),
             (4, &["jobs", "snooze", "1", "--for", "1m"]),
             (4, &["jobs", "rescue", "1"]),
+            (4, &["jobs", "cancel", "--state", "completed,discarded", "--dry-run"]),
             (4, &["jobs", "cancel", "99", "1", "98", "--format", "json"]),
         ] {
             let ran = drip(db, args);

@@ -69,6 +69,13 @@ impl FilterOptions {
         (filter != JobFilter::new()).then_some(filter)
     }
 
+    /// The states that were named, if something `moves` jobs in none of them.
+    pub fn unmoved(&self, moves: impl Fn(State) -> bool) -> Option<String> {
+        let names: Vec<&str> = self.state.iter().map(|state| state.name()).collect();
+        let none = !self.state.iter().any(|state| moves(*state));
+        (none && !names.is_empty()).then(|| names.join(" or "))
+    }
+
     /// What the options say of jobs in states in which something `moves` them; and whether they say anything at all.
     pub fn movable(mut self, moves: impl Fn(State) -> bool) -> (JobFilter, bool) {
         let mut states = std::mem::take(&mut self.state);
