@@ -1,16 +1,9 @@
 //! A change of all jobs that a filter leaves: first said, then asked, then done, slice by slice.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use drip::{Client, Count, Dialect, JobCounts, JobFilter, Page};
 use indicatif::{ProgressBar, ProgressStyle};
-use signal_hook::{consts::SIGINT, flag};
 
 use super::{
     change::{Change, One},
@@ -19,6 +12,7 @@ use super::{
 use crate::{
     app::App,
     failure::{Failure, NOT_FOUND, Outcome, REFUSED},
+    interrupt::Interrupt,
     json::ChangedDocument,
     table::{Table, counted, figure, number, state, text},
 };
@@ -60,16 +54,12 @@ struct Work {
     bar: ProgressBar,
     changed: u64,
     skipped: u64,
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Work {
     fn new(total: u64, capped: bool) -> Outcome<Work> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        // The first Ctrl+C ends it after the slice that is under way, the second at once.
-        flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&interrupted))?;
-        flag::register(SIGINT, Arc::clone(&interrupted))?;
-        Ok(Work { bar: bar(total, capped), changed: 0, skipped: 0, interrupted })
+        Ok(Work { bar: bar(total, capped), changed: 0, skipped: 0, interrupt: Interrupt::watch()? })
     }
 
     fn slice(&mut self, slice: &mut Slice, all: impl FnOnce(&JobFilter) -> drip::Result<drip::Changed>) -> Outcome {
@@ -82,7 +72,7 @@ impl Work {
         self.changed += changed as u64;
         self.skipped += skipped as u64;
         self.bar.set_position(self.changed + self.skipped);
-        match self.interrupted.load(Ordering::Relaxed) {
+        match self.interrupt.is_asked() {
             true => Err(Failure::failed("interrupted").advise("the same command goes on with the rest")),
             false => Ok(()),
         }
