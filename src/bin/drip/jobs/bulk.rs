@@ -1,9 +1,9 @@
 //! A change of all jobs that a filter leaves: first said, then asked, then done, slice by slice.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use drip::{Client, Count, Dialect, JobCounts, JobFilter, Page};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     change::{Change, One},
@@ -62,8 +62,8 @@ impl Work {
         Ok(Work { bar: bar(total, capped), changed: 0, skipped: 0, interrupt: Interrupt::watch()? })
     }
 
-    fn slice(&mut self, slice: &mut Slice, all: impl FnOnce(&JobFilter) -> drip::Result<drip::Changed>) -> Outcome {
-        let changed = all(&slice.filter)?;
+    fn slice(&mut self, slice: &mut Slice<'_>, all: impl FnOnce(&JobFilter) -> drip::Result<drip::Changed>) -> Outcome {
+        let changed = all(&slice.filter())?;
         slice.found = changed.changed + changed.skipped;
         self.count(changed.changed, changed.skipped)
     }
@@ -82,10 +82,12 @@ impl Work {
 /// On standard error, and only on a terminal.
 fn bar(total: u64, capped: bool) -> ProgressBar {
     let (bar, template) = match capped {
-        true => (ProgressBar::new_spinner(), "{spinner} {human_pos} jobs, {per_sec}"),
-        false => (ProgressBar::new(total), "[{bar:40}] {human_pos} of {human_len} jobs, {per_sec}, {eta} left"),
+        true => (ProgressBar::new_spinner(), "{spinner} {human_pos} jobs, {rate}"),
+        false => (ProgressBar::new(total), "[{bar:40}] {human_pos} of {human_len} jobs, {rate}, {eta} left"),
     };
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, to: &mut dyn Write| drop(write!(to, "{:.0} a second", state.per_sec()));
+    bar.with_style(style.with_key("rate", rate))
 }
 
 /// Page by page; what cannot be changed is passed over.
