@@ -86,7 +86,9 @@ fn bar(total: u64, capped: bool) -> ProgressBar {
         false => (ProgressBar::new(total), "[{bar:40}] {human_pos} of {human_len} jobs, {rate}, {eta} left"),
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let rate = |state: &ProgressState, to: &mut dyn Write| drop(write!(to, "{:.0} a second", state.per_sec()));
+    let rate = |state: &ProgressState, to: &mut dyn Write| {
+        let _ = write!(to, "{:.0} a second", state.per_sec());
+    };
     bar.with_style(style.with_key("rate", rate))
 }
 
