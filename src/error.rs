@@ -41,6 +41,7 @@ enum Kind {
     Unavailable(&'static str),
     Unsupported(String),
     Corrupt(String),
+    NotMigrated,
     Database,
     Refused(&'static str),
     Other,
@@ -95,6 +96,11 @@ impl Error {
     /// ([`search_timeout`](crate::ClientBuilder::search_timeout)).
     pub fn is_timed_out(&self) -> bool {
         matches!(self.0.kind, Kind::TooLong { .. })
+    }
+
+    /// The queue's tables are not there, or not all of them: [`Client::migrate`](crate::Client::migrate) makes them.
+    pub fn is_not_migrated(&self) -> bool {
+        matches!(self.0.kind, Kind::NotMigrated)
     }
 
     /// Somebody has cancelled the statement, or it has taken longer than its connection lets it.
@@ -175,6 +181,10 @@ impl Error {
         Kind::Unsupported(what.into()).into()
     }
 
+    pub(crate) fn not_migrated() -> Self {
+        Kind::NotMigrated.into()
+    }
+
     /// A row that does not read as a row of ours: written by hand, or by a newer version.
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Kind::Corrupt(what.into()).into()
@@ -250,6 +260,7 @@ impl fmt::Display for Error {
             ),
             Kind::Transient(hint) | Kind::Unavailable(hint) | Kind::Refused(hint) => f.write_str(hint),
             Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),
+            Kind::NotMigrated => f.write_str("the queue's tables are not there: call `client.migrate()` first"),
             Kind::Database => f.write_str("the database refused a statement"),
             Kind::Other => return self.0.source.as_ref().map_or(Ok(()), |source| source.fmt(f)),
         }?;

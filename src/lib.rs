@@ -63,6 +63,7 @@
 //! |---|---|
 //! | [`insert_job`], [`insert_many`], [`insert_many_fast`] | enqueue |
 //! | [`get_job`], [`list_jobs`], [`count_jobs`] | read |
+//! | [`database_time`] | learn what time it is where that is decided |
 //! | [`why_job`] | learn why a job is not running |
 //! | [`update_job`], [`swap_job`] | change a job that is not running |
 //! | [`release_job`] | let a pending job go |
@@ -77,6 +78,7 @@
 //! | [`rescue_jobs`], [`promote_jobs`] | upkeep that workers see to by themselves, by hand |
 //! | [`retain_jobs`], [`expire_jobs`], [`rescue_overdue_jobs`], [`reindex`], [`tidy`] | that of [`Maintenance`], by hand |
 //! | [`list_tasks`] | see when upkeep was done, and how it went |
+//! | [`examine`] | find out what slows or stops the queue |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | jobs that come again and again |
@@ -132,6 +134,7 @@
 //! | `bundled` | compiles SQLite into the program; without it the system's is linked, which must be 3.45.3 or newer | yes |
 //! | `tracing` | a span `drip.job` for each attempt, and an event for each [`Event`], with the target `drip` | no |
 //! | `cpu-time` | how much of its run each attempt computes ([`JobEvent::cpu`], [`Metrics`]), on Unix | no |
+//! | `cli` | the program `drip`, which does from a terminal what an operator does; for `cargo install` | no |
 //!
 //! # What it is not
 //!
@@ -157,6 +160,7 @@ mod duration;
 mod error;
 mod errors;
 mod event;
+mod examine;
 mod filter;
 mod hooks;
 mod job;
@@ -189,6 +193,7 @@ mod worker;
 pub use client::{Client, ClientBuilder};
 pub use clock::Clock;
 pub use dialect::{Dialect, Driver, TransactionBody};
+pub use migrate::Migration;
 pub use session::{AnySession, Session};
 
 // What: jobs, before and after they are inserted.
@@ -203,23 +208,25 @@ pub use rescue_after::RescueAfter;
 pub use retention::Retention;
 pub use retry::RetryPolicy;
 pub use schedule::{Interval, Missed, Rule, Schedule, ScheduleInfo};
-pub use state::State;
+pub use state::{State, Verb};
 pub use unique::{OnDuplicate, Unique};
 
 // The verbs, and what they take and answer.
 pub use error::{Error, Result};
 pub use queue::{
     Changed, Cursor, Failure, Fired, Inserted, JobCount, JobCounts, Listed, Page, Target, TaskInfo, Why, WorkerInfo,
-    cancel_job, cancel_jobs, complete_job, count_jobs, delete_job, delete_jobs, delete_schedule, discard_job,
-    discard_jobs, expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule, insert_job,
-    insert_many, insert_many_fast, list_jobs, list_queues, list_schedules, list_tasks, list_workers, pause_all,
-    pause_queue, pause_schedule, promote_jobs, record_output, reindex, release_job, renew_lease, rescue_jobs,
-    rescue_overdue_jobs, resume_all, resume_queue, resume_schedule, retain_jobs, retry_completed_job, retry_job,
-    retry_jobs, run_schedule_now, snooze_job, swap_job, tidy, update_job, upsert_queue, upsert_schedule, why_job,
+    cancel_job, cancel_jobs, complete_job, count_jobs, database_time, delete_job, delete_jobs, delete_schedule,
+    discard_job, discard_jobs, expire_jobs, fail_job, fetch_jobs, fire_schedules, get_job, get_queue, get_schedule,
+    insert_job, insert_many, insert_many_fast, list_jobs, list_queues, list_schedules, list_tasks, list_workers,
+    pause_all, pause_queue, pause_schedule, promote_jobs, record_output, reindex, release_job, renew_lease,
+    rescue_jobs, rescue_overdue_jobs, resume_all, resume_queue, resume_schedule, retain_jobs, retry_completed_job,
+    retry_job, retry_jobs, run_schedule_now, snooze_job, swap_job, tidy, update_job, upsert_queue, upsert_schedule,
+    why_job,
 };
 
 // Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
+pub use examine::{Finding, Severity, examine};
 pub use machine::Background;
 pub use maintenance::Maintenance;
 pub use metrics::Metrics;

@@ -3,8 +3,11 @@
 //! PostgreSQL and SQLite do each step in a transaction, behind a lock. MariaDB commits every DDL statement by itself, so
 //! there each statement can be run again, and a step that was cut short is simply begun anew.
 
+mod parts;
+
+pub(crate) use self::parts::{Part, parts};
 use crate::{
-    Client, Error, Result,
+    AnySession, Client, Error, Result,
     dialect::{Connection, Sql, Statement, Value, statement},
     session::{Mode, own, retry},
 };
@@ -16,6 +19,7 @@ static FORGET: Statement = statement!("forget_migration");
 /// One step between two versions of the schema.
 struct Step {
     version: u32,
+    name: &'static str,
     /// PostgreSQL, MariaDB, SQLite; up and down.
     up: [&'static str; 3],
     down: [&'static str; 3],
@@ -25,6 +29,7 @@ macro_rules! step {
     ($version:literal, $name:literal) => {
         Step {
             version: $version,
+            name: $name,
             up: [
                 include_str!(concat!("../sql/postgres/migrations/", $name, ".up.sql")),
                 include_str!(concat!("../sql/mariadb/migrations/", $name, ".up.sql")),
@@ -80,6 +85,18 @@ const FRAMES: [Frame; 3] = [
     },
 ];
 
+/// A step between two versions of the schema, as [`Client::pending_migrations`] answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Migration {
+    /// The version that it leads to.
+    pub version: u32,
+    /// What it is about, after its number: `001_jobs`.
+    pub name: &'static str,
+    /// The statements that are run.
+    pub sql: &'static str,
+}
+
 impl Client {
     /// The newest version of the schema that this version of the crate knows.
     pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
@@ -107,6 +124,46 @@ impl Client {
             steps_up(sql, version)?;
             steps_down(sql, version)
         })
+    }
+
+    /// The version of the schema that the database has; 0, if it has none.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "sqlite"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn main() -> drip::Result<()> {
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let client = drip::Client::connect(&format!("sqlite://{}/app.db", directory.path().display()))?;
+    /// assert_eq!(client.schema_version()?, 0);
+    /// client.migrate()?;
+    /// assert_eq!(client.schema_version()?, drip::Client::SCHEMA_VERSION);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn schema_version(&self) -> Result<u32> {
+        Ok(self.applied()?.into_iter().max().unwrap_or(0))
+    }
+
+    /// What [`migrate`](Client::migrate) would do: the steps that are still to be taken, in order.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub fn pending_migrations(&self) -> Result<Vec<Migration>> {
+        let applied = self.applied()?;
+        let pending = STEPS.iter().filter(|step| !applied.contains(&step.version));
+        let dialect = self.dialect() as usize;
+        Ok(pending.map(|step| Migration { version: step.version, name: step.name, sql: step.up[dialect] }).collect())
+    }
+
+    /// The steps that have been taken; without a table of them, none.
+    fn applied(&self) -> Result<Vec<u32>> {
+        match AnySession::new(self).read(applied) {
+            Err(error) if error.is_not_migrated() => Ok(Vec::new()),
+            answer => answer,
+        }
     }
 
     /// Runs `work` alone: everybody else who migrates waits until it is done.

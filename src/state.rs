@@ -44,21 +44,42 @@ pub enum State {
     Pending,
 }
 
-/// What somebody asks of a job that exists; each is a function of this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verb {
+/// What somebody asks of a job that exists; each is a function of this crate, or a part of one.
+///
+/// ```
+/// use drip::{State, Verb};
+///
+/// assert!(Verb::Retry.moves(State::Discarded));
+/// assert!(!Verb::Retry.moves(State::Running));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Verb {
+    /// [`complete_job`](crate::complete_job)
     Complete,
+    /// [`fail_job`](crate::fail_job)
     Fail,
+    /// [`snooze_job`](crate::snooze_job)
     Snooze,
+    /// [`cancel_job`](crate::cancel_job)
     Cancel,
+    /// [`discard_job`](crate::discard_job)
     Discard,
+    /// A worker gives back what it has claimed and not begun.
     GiveBack,
+    /// [`retry_job`](crate::retry_job); [`retry_completed_job`](crate::retry_completed_job) also moves what is completed.
     Retry,
+    /// [`release_job`](crate::release_job)
     Release,
+    /// [`rescue_jobs`](crate::rescue_jobs)
     Rescue,
+    /// [`expire_jobs`](crate::expire_jobs)
     Expire,
+    /// [`record_output`](crate::record_output)
     Output,
+    /// [`update_job`](crate::update_job), [`swap_job`](crate::swap_job)
     Update,
+    /// [`delete_job`](crate::delete_job)
     Delete,
 }
 
@@ -112,6 +133,12 @@ impl State {
 }
 
 impl Verb {
+    /// Whether this verb changes a job in `state`. In other states it answers an error that
+    /// [`is_wrong_state`](crate::Error::is_wrong_state), or, where the job already is what it would become, changes nothing.
+    pub fn moves(self, state: State) -> bool {
+        self.on(state) == Answer::Move
+    }
+
     /// What this verb does to a job in `state`: the state × verb matrix.
     pub(crate) fn on(self, state: State) -> Answer {
         use State::*;
@@ -133,7 +160,8 @@ impl Verb {
         }
     }
 
-    pub(crate) const fn name(self) -> &'static str {
+    /// The verb's name, as errors have it: `cancel`.
+    pub const fn name(self) -> &'static str {
         match self {
             Verb::Complete => "complete",
             Verb::Fail => "fail",

@@ -227,7 +227,7 @@ pub(crate) fn classify(error: mysql::Error) -> Error {
 /// The codes are those of MariaDB's error reference.
 fn classify_code(code: u16, message: &str) -> Option<Error> {
     match code {
-        1146 if message.contains(".drip_") => Some(Error::unsupported(super::NO_SCHEMA)),
+        1146 if message.contains(".drip_") => Some(Error::not_migrated()),
         1213 => Some(Error::transient("deadlock: the whole transaction was rolled back; run it again")),
         1205 => Some(Error::transient(
             "another transaction held a lock for too long; roll back and run the transaction again",

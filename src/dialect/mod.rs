@@ -37,9 +37,6 @@ pub enum Dialect {
     Sqlite,
 }
 
-/// What is said where one of our tables is missing.
-const NO_SCHEMA: &str = "the queue's tables are not there: call `client.migrate()` first";
-
 /// How a claim is spelled; matched in `queue/claim.rs` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClaimStyle {

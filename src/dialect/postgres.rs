@@ -378,7 +378,7 @@ impl From<postgres::Error> for Error {
 pub(crate) fn classify(error: postgres::Error) -> Error {
     let kind = match error.as_db_error() {
         Some(refusal) if *refusal.code() == SqlState::UNDEFINED_TABLE && refusal.message().contains("\"drip_") => {
-            Some(Error::unsupported(super::NO_SCHEMA))
+            Some(Error::not_migrated())
         }
         Some(refusal) => classify_state(refusal.code(), refusal.constraint()),
         // No answer of the server's: the connection is gone, or never was.

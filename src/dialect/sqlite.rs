@@ -213,7 +213,7 @@ fn classify_code(failure: ffi::Error, message: Option<&str>) -> Option<Error> {
         ));
     }
     if message.is_some_and(|message| message.starts_with("no such table: drip_")) {
-        return Some(Error::unsupported(super::NO_SCHEMA));
+        return Some(Error::not_migrated());
     }
     let unique = failure.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE;
     match failure.code {

@@ -49,7 +49,7 @@ pub use load::insert_many_fast;
 pub use overdue::rescue_overdue_jobs;
 pub use queue_list::list_queues;
 pub use queues::{get_queue, pause_all, pause_queue, resume_all, resume_queue, upsert_queue};
-pub use read::get_job;
+pub use read::{database_time, get_job};
 pub use reindex::reindex;
 pub use retain::retain_jobs;
 pub use schedules::{

@@ -28,6 +28,14 @@ pub(crate) fn holder(sql: &mut Sql<'_>, unique_key: &[u8]) -> Result<Option<Job>
     one(sql.row(&FIND_HOLDER, &[("unique_key", Value::Bytes(Some(unique_key)))])?)
 }
 
+/// The time by the clock that decides what is due and who is alive: the database server's, on SQLite this machine's.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub fn database_time(on: impl Session) -> Result<Timestamp> {
+    on.any().read(current_time)
+}
+
 /// The time by the clock that decides.
 pub(crate) fn current_time(sql: &mut Sql<'_>) -> Result<Timestamp> {
     if let Some(now) = sql.now() {

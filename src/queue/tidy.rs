@@ -85,7 +85,7 @@ fn checkpoint(sql: &mut Sql<'_>, statement: &Statement) -> Result<bool> {
 }
 
 /// How large the log is on disk. How many pages it holds does not say that: it is filled again from its beginning.
-fn log_bytes(sql: &mut Sql<'_>) -> Result<u64> {
+pub(crate) fn log_bytes(sql: &mut Sql<'_>) -> Result<u64> {
     let file = sql.row(&FILE_NAME, &[])?.ok_or_else(unanswered)?.text()?;
     // Asked for by its name: to open and close it would undo SQLite's locks.
     Ok(std::fs::metadata(file + "-wal").map_or(0, |log| log.len()))

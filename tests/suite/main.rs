@@ -12,12 +12,15 @@ mod bulk; // all jobs that a filter leaves are changed, batch by batch
 mod cancel_running; // a job that is cancelled while it runs: the row at once, the handler soon
 mod chaos; // producers, workers and their server are killed, frozen and cut off at random, and a checker finds nothing amiss
 mod claim; // a claim takes the next jobs, each for one worker only
+#[cfg(feature = "cli")]
+mod cli; // what the command line shows, refuses, asks, and answers to scripts
 mod commit; // a job comes to be exactly if its transaction commits
 mod count; // how many jobs there are, and where counting ends
 mod crash; // worker processes are killed, frozen, abort, and lose their database: each job is run, and counts, once
 mod database_lost; // the database goes away, and the worker goes on when it is back
 mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
+mod examine; // what slows or stops the queue is found, and told with what to type
 mod examples; // every example runs on every database, and shows what it is there for
 mod fence; // nothing that an earlier claim does touches a later one
 mod firing; // each slot of a schedule yields one job, whoever looks and whatever the clock does

@@ -95,6 +95,7 @@ fn a_producer_inserts_and_changes_nothing() {
         assert_eq!(drip::insert_many_fast(producer, [job("work")]).unwrap(), 1);
         assert_eq!(drip::get_job(producer, first.id).unwrap(), Some(first.clone()));
         let replacing = unique().unique(Unique::new().by_args().on_duplicate(OnDuplicate::Replace));
+        assert!(drip::examine(producer).unwrap().len() > 10);
         refused("replace", drip::insert_job(producer, replacing));
         refused("cancel_job", drip::cancel_job(producer, first.id));
         refused("delete_job", drip::delete_job(producer, first.id));
@@ -121,6 +122,10 @@ fn a_dashboard_sees_everything_and_changes_nothing() {
         assert!(drip::list_tasks(dashboard).unwrap().is_empty());
         assert!(drip::get_queue(dashboard, "default").unwrap().is_none());
         drip::why_job(dashboard, first.id).unwrap();
+        // What it may not look at keeps it from nothing else.
+        let findings = drip::examine(dashboard).unwrap();
+        let unknown = |check| findings.iter().any(|it| it.check == check && it.severity == drip::Severity::Unknown);
+        assert!(unknown("oldest_transaction") && !unknown("schema_drift") && !unknown("workers"), "{findings:#?}");
         refused("insert_job", drip::insert_job(dashboard, job("work")));
         refused("cancel_job", drip::cancel_job(dashboard, first.id));
         refused("update_job", drip::update_job(dashboard, first.id, JobUpdate::new().priority(2)));

@@ -10,7 +10,18 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 23] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 34] = [
+    ("examine/autovacuum", &["postgres"], "nobody else has it"),
+    ("examine/claim_plan", &["mariadb", "postgres"], "SQLite's claim names its index, and fails without"),
+    ("examine/dead_tuples", &["postgres"], "nobody else leaves them in the table"),
+    ("examine/history_list", &["mariadb"], "where InnoDB keeps what PostgreSQL leaves in the table"),
+    ("examine/isolation", &["mariadb", "postgres"], "SQLite has one"),
+    ("examine/journal", &["sqlite"], "there is no server to keep it"),
+    ("examine/notify_queue", &["postgres"], "nobody else has notifications"),
+    ("examine/oldest_transaction", &["mariadb", "postgres"], "SQLite keeps no list of them"),
+    ("examine/sees_others", &["postgres"], "MariaDB refuses who may not"),
+    ("examine/sql_mode", &["mariadb"], "nobody else has such a setting"),
+    ("examine/storage", &["postgres"], "nobody else has such parameters"),
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
@@ -123,10 +134,13 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 5] = ["default", "jit", "main", "now", "off"];
+const OTHER_WORDS: [&str; 11] =
+    ["USAGE", "SYSTEM", "autovacuum", "default", "fillfactor", "index", "jit", "main", "now", "off", "table"];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 9] = [
+const IN_CODE: [(&str, &str, &str); 11] = [
+    ("migrate/parts.rs", "CREATE", "a word that is looked for"),
+    ("examine/listen.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
     ("queue/tidy.rs", "PRAGMA busy_timeout = ", "takes no parameter"),
     ("dialect/connection.rs", "SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
     ("dialect/connection.rs", "ROLLBACK TO SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
@@ -186,7 +200,8 @@ fn files_below(folder: &str) -> BTreeMap<String, String> {
 fn statements() -> BTreeMap<String, BTreeMap<String, String>> {
     let mut statements: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for (path, text) in files_below("sql") {
-        if let [dialect, file] = path.split('/').collect::<Vec<_>>()[..] {
+        let Some((dialect, file)) = path.split_once('/') else { continue };
+        if !file.contains('/') || file.starts_with("examine/") {
             statements.entry(file.replace(".sql", "")).or_default().insert(dialect.to_owned(), text);
         }
     }

@@ -1,0 +1,2 @@
+-- What is the server's to decide in connections that do not say.
+SELECT @@GLOBAL.sql_mode

@@ -1,0 +1,101 @@
+//! Times and spans of time: as people type them, and as they read them. JSON has them in UTC.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+
+/// A span of time, such as `30s` or `7d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    drip::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A moment: as RFC 3339 has it, or on the clocks of this machine.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    if text == "now" {
+        return Ok(Timestamp::now());
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let there = |time: civil::DateTime| time.to_zoned(TimeZone::system()).map(|zoned| zoned.timestamp());
+    text.parse::<civil::DateTime>().and_then(there).map_err(|_| {
+        format!(r#"{text:?} is no time; write one such as "2030-01-31T09:00:00Z", or "2030-01-31 09:00" on this machine's clock"#)
+    })
+}
+
+/// A moment, or how long ago it was.
+pub fn moment_or_ago(text: &str) -> Result<Timestamp, String> {
+    match drip::parse_duration(text) {
+        Ok(ago) => Timestamp::now()
+            .checked_sub(SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX))
+            .map_err(|error| error.to_string()),
+        Err(_) => moment(text).map_err(|problem| format!(r#"{problem}; or how long ago, such as "2h""#)),
+    }
+}
+
+/// In the zone of this machine, to the second.
+pub fn local(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// As [`local`], or a dash.
+pub fn local_or_dash(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "-".to_owned(), local)
+}
+
+/// As [`local`], with the name of the zone, for where there is room.
+pub fn local_with_zone(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// A span of time, in its two largest units.
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => format!("{seconds}s"),
+        60..3600 => two(seconds, 60, "m", 1, "s"),
+        3600..86_400 => two(seconds, 3600, "h", 60, "m"),
+        _ => two(seconds, 86_400, "d", 3600, "h"),
+    }
+}
+
+/// How long from one moment to another; nothing, if that is the earlier one.
+pub fn span_between(from: Timestamp, to: Timestamp) -> String {
+    span(Duration::try_from(to.duration_since(from)).unwrap_or_default())
+}
+
+fn two(seconds: u64, large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    match seconds % large / small {
+        0 => format!("{}{large_unit}", seconds / large),
+        rest => format!("{}{large_unit} {rest}{small_unit}", seconds / large),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_at_a_glance() {
+        for (seconds, text) in [(0, "0ms"), (59, "59s"), (60, "1m"), (61, "1m 1s"), (3700, "1h 1m"), (90_000, "1d 1h")]
+        {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+        assert_eq!(span(Duration::from_millis(250)), "250ms");
+    }
+
+    #[test]
+    fn moments_are_read_in_several_ways() {
+        assert_eq!(moment("2030-01-31T09:00:00Z").unwrap().as_second(), 1_896_080_400);
+        assert_eq!(moment("2030-01-31T10:00:00+01:00").unwrap().as_second(), 1_896_080_400);
+        for text in ["2030-01-31 09:00", "2030-01-31T09:00", "2030-01-31"] {
+            assert!(moment(text).is_ok(), "{text}");
+        }
+        let two_hours_ago = moment_or_ago("2h").unwrap();
+        assert_eq!(Timestamp::now().duration_since(two_hours_ago).as_hours(), 2);
+        for text in ["", "soon", "2h ago", "2030-13-01"] {
+            assert!(moment_or_ago(text).unwrap_err().contains("how long ago"), "{text}");
+        }
+    }
+}
