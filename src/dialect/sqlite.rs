@@ -4,6 +4,7 @@
 //! transaction of ours begins IMMEDIATE, because one that reads first and then writes fails at once when another has
 //! written meanwhile, whatever its busy timeout.
 
+mod reign;
 mod ticket;
 
 use std::{

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::reign::{GAP, Reign};
 use crate::{Error, Result};
 
 /// A fair lock.
@@ -24,6 +25,7 @@ pub struct TicketLock(Mutex<Line>);
 struct Line {
     waiting: VecDeque<Arc<Condvar>>,
     holder: Option<ThreadId>,
+    reign: Reign,
 }
 
 /// The turn of one writer, until it is dropped.
@@ -72,6 +74,7 @@ impl TicketLock {
         }
         line.waiting.pop_front();
         line.holder = Some(thread::current().id());
+        line.reign.take(Instant::now());
         Ok(Turn(self))
     }
 
@@ -95,6 +98,12 @@ const WAITS_FOR_ITSELF: &str = "this thread has a write transaction open on the 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut line = self.0.line();
+        if line.reign.leave(Instant::now()) {
+            // Still the holder here, so that nobody of this process comes in.
+            drop(line);
+            thread::sleep(GAP);
+            line = self.0.line();
+        }
         line.holder = None;
         line.call();
     }
