@@ -20,7 +20,10 @@ use drip::{Client, Context, Dialect, Event, HandlerResult, Worker};
 
 use crate::{
     Result,
-    baseline::{BATCH, Bare, Drain},
+    baseline::{
+        BATCH, Bare,
+        drain::{Drain, in_turn},
+    },
     counting,
     database::Fresh,
     group::{idle, latency},
@@ -249,7 +252,7 @@ fn work_barely(url: &str, batch: i64) -> Result<()> {
     counting::count_sqlite();
     let mut bare = bare(url)?;
     let mut words = listen("go")?;
-    bare.drain(Drain { batch, deletes: false })?;
+    in_turn(&mut *bare, Drain { batch, deletes: false })?;
     println!("begun");
     answer(&mut words)
 }

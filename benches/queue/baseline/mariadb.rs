@@ -4,11 +4,10 @@ use std::{collections::HashMap, ops::Range};
 
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
-use super::{
-    Bare, COUNT_EFFECTS, Drain, EFFECTS, FEW, KINDS, ROWS, Tally, WORKER, all_of, args, claims, effect, unfinished,
-    whole,
-};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, FEW, KINDS, ROWS, Tally, WORKER, all_of, args, effect, unfinished, whole};
 use crate::{Result, noop::Noop};
+
+const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?, ?)";
 
 pub struct Mariadb {
     conn: Conn,
@@ -32,12 +31,14 @@ impl Mariadb {
             complete: conn.prep(whole(include_str!("../../../sql/mariadb/complete_jobs.sql")))?,
             complete_one: conn.prep(whole(include_str!("../../../sql/mariadb/complete_job.sql")))?,
             delete: conn.prep(whole(include_str!("../../../sql/mariadb/drop_claims.sql")))?,
-            insert: conn.prep("INSERT INTO drip_job (kind, args) VALUES (?, ?)")?,
+            insert: conn.prep(INSERT)?,
             insert_rows: conn.prep(format!("INSERT INTO drip_job (kind, args) VALUES {rows}"))?,
             conn,
         })
     }
+}
 
+impl Bare for Mariadb {
     /// Picks and marks in one transaction; answers ids and the numbers of their claims.
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
@@ -55,25 +56,13 @@ impl Mariadb {
         tx.commit()?;
         Ok(claimed)
     }
-}
 
-impl Bare for Mariadb {
-    fn drain(&mut self, how: Drain) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(how.batch)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            let claims = claims(claimed.iter().copied());
-            match how.deletes {
-                true => self.conn.exec_drop(&self.delete, params! { "claims" => claims })?,
-                false => {
-                    self.conn.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?
-                }
-            }
-            drained += all_of(self.conn.affected_rows(), claimed.len())?;
+    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
+        match deletes {
+            true => self.conn.exec_drop(&self.delete, params! { "claims" => claims })?,
+            false => self.conn.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?,
         }
+        Ok(self.conn.affected_rows())
     }
 
     fn drain_in_transactions(&mut self) -> Result<u32> {
@@ -105,6 +94,14 @@ impl Bare for Mariadb {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
         for n in jobs {
             tx.exec_drop(&self.insert, (Noop::KIND, args(n)))?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn insert_in_transaction_as_text(&mut self, jobs: Range<u32>) -> Result<()> {
+        let mut tx = self.conn.start_transaction(TxOpts::default())?;
+        for n in jobs {
+            tx.exec_drop(INSERT, (Noop::KIND, args(n)))?;
         }
         Ok(tx.commit()?)
     }

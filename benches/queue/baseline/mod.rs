@@ -11,6 +11,7 @@ use drip::Dialect;
 
 use crate::Result;
 
+pub mod drain;
 mod mariadb;
 mod postgres;
 mod sqlite;
@@ -52,15 +53,6 @@ pub fn effect(job: i64) -> String {
     format!("INSERT INTO bench_effect (job) VALUES ({job})")
 }
 
-/// How jobs are drained.
-#[derive(Debug, Clone, Copy)]
-pub struct Drain {
-    /// How many at a time.
-    pub batch: i64,
-    /// Whether they are deleted rather than completed.
-    pub deletes: bool,
-}
-
 /// What a server has counted so far, of everybody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
@@ -93,14 +85,18 @@ impl Tally {
 
 /// A connection of a driver's, and its statements, prepared.
 pub trait Bare: Send {
-    /// Claims and completes all jobs, a batch at a time, each statement committed by itself; answers how many.
-    fn drain(&mut self, how: Drain) -> Result<u32>;
+    /// Claims so many jobs, committed by itself; answers their ids and the numbers of their claims.
+    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>>;
+    /// Completes claims or deletes them, committed by itself; answers how many.
+    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64>;
     /// Claims all jobs, a few at a time, and completes each in a transaction with its effect; answers how many.
     fn drain_in_transactions(&mut self) -> Result<u32>;
     /// Inserts jobs one by one, each committed by itself.
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs one by one in a transaction.
     fn insert_in_transaction(&mut self, jobs: Range<u32>) -> Result<()>;
+    /// The same with the statement as text each time, as it is mostly written.
+    fn insert_in_transaction_as_text(&mut self, jobs: Range<u32>) -> Result<()>;
     /// The same with the library: the caller's transaction is this driver's.
     fn insert_in_transaction_with_drip(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs, a multiple of [`ROWS`], in one transaction: the fastest way that the driver has for rows.

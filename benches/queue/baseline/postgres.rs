@@ -5,10 +5,7 @@ use std::{ops::Range, time::SystemTime};
 
 use postgres::{Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, types::Type};
 
-use super::{
-    Bare, COUNT_EFFECTS, Drain, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, claims, effect, unfinished,
-    whole,
-};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, effect, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
@@ -22,6 +19,8 @@ const CLAIM: [(&str, &str); 5] = [
 const COMPLETE_ONE: [(&str, &str); 3] =
     [(":id", "$1::bigint"), (":claim_seq", "$2::bigint"), (":now", "$3::timestamptz")];
 const COMPLETE: [(&str, &str); 2] = [(":claims", "$1::text::json"), (":now", "$2::timestamptz")];
+
+const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES ($1, $2::text::json)";
 
 pub struct Postgres {
     client: Client,
@@ -48,7 +47,7 @@ impl Postgres {
             delete: client.prepare(&delete)?,
             claim: client.prepare(&claim)?,
             complete: client.prepare(&complete)?,
-            insert: client.prepare("INSERT INTO drip_job (kind, args) VALUES ($1, $2::text::json)")?,
+            insert: client.prepare(INSERT)?,
             insert_many: client
                 .prepare("INSERT INTO drip_job (kind, args) SELECT $1, args::json FROM unnest($2::text[]) AS args")?,
             client,
@@ -57,6 +56,12 @@ impl Postgres {
 }
 
 impl Postgres {
+    fn number(&mut self, sql: &str) -> Result<f64> {
+        Ok(self.client.query_one(sql, &[])?.get(0))
+    }
+}
+
+impl Bare for Postgres {
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
         let wanted = format!(
             r#"[{{"queue":"default","limit":{limit},"stretches":[{{"from_priority":0,"from_at":"{EPOCH}","from_id":0,"to_priority":4}}]}}]"#
@@ -65,26 +70,11 @@ impl Postgres {
         Ok(rows.iter().map(|row| (row.get("id"), row.get("claim_seq"))).collect())
     }
 
-    fn number(&mut self, sql: &str) -> Result<f64> {
-        Ok(self.client.query_one(sql, &[])?.get(0))
-    }
-}
-
-impl Bare for Postgres {
-    fn drain(&mut self, how: Drain) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(how.batch)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            let claims = claims(claimed.iter().copied());
-            let done = match how.deletes {
-                true => self.client.execute(&self.delete, &[&claims])?,
-                false => self.client.execute(&self.complete, &[&claims, &None::<SystemTime>])?,
-            };
-            drained += all_of(done, claimed.len())?;
-        }
+    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
+        Ok(match deletes {
+            true => self.client.execute(&self.delete, &[&claims])?,
+            false => self.client.execute(&self.complete, &[&claims, &None::<SystemTime>])?,
+        })
     }
 
     fn drain_in_transactions(&mut self) -> Result<u32> {
@@ -115,6 +105,14 @@ impl Bare for Postgres {
         let mut tx = self.client.transaction()?;
         for n in jobs {
             tx.execute(&self.insert, &[&Noop::KIND, &args(n)])?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn insert_in_transaction_as_text(&mut self, jobs: Range<u32>) -> Result<()> {
+        let mut tx = self.client.transaction()?;
+        for n in jobs {
+            tx.execute(INSERT, &[&Noop::KIND, &args(n)])?;
         }
         Ok(tx.commit()?)
     }

@@ -4,10 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
-use super::{
-    Bare, COUNT_EFFECTS, Drain, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, claims, effect, unfinished,
-    whole,
-};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, effect, unfinished, whole};
 use crate::{Result, counting, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
@@ -32,20 +29,6 @@ impl Sqlite {
         })
     }
 
-    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
-        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let claimed = tx
-            .prepare_cached(&self.claim)?
-            .query_map(
-                named_params! { ":queue": "default", ":limit": limit, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now(),
-                    ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
-                |row| Ok((row.get("id")?, row.get("claim_seq")?)),
-            )?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        tx.commit()?;
-        Ok(claimed)
-    }
-
     fn complete(&mut self, claims: &str) -> Result<u64> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let completed =
@@ -63,17 +46,22 @@ impl Sqlite {
 }
 
 impl Bare for Sqlite {
-    fn drain(&mut self, how: Drain) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(how.batch)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            let claims = claims(claimed.iter().copied());
-            let done = if how.deletes { self.delete(&claims)? } else { self.complete(&claims)? };
-            drained += all_of(done, claimed.len())?;
-        }
+    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let claimed = tx
+            .prepare_cached(&self.claim)?
+            .query_map(
+                named_params! { ":queue": "default", ":limit": limit, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now(),
+                    ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
+                |row| Ok((row.get("id")?, row.get("claim_seq")?)),
+            )?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        tx.commit()?;
+        Ok(claimed)
+    }
+
+    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
+        if deletes { self.delete(claims) } else { self.complete(claims) }
     }
 
     fn drain_in_transactions(&mut self) -> Result<u32> {
@@ -106,6 +94,14 @@ impl Bare for Sqlite {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for n in jobs {
             tx.prepare_cached(INSERT)?.execute((Noop::KIND, args(n)))?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    fn insert_in_transaction_as_text(&mut self, jobs: Range<u32>) -> Result<()> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for n in jobs {
+            tx.execute(INSERT, (Noop::KIND, args(n)))?;
         }
         Ok(tx.commit()?)
     }

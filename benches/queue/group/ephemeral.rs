@@ -5,7 +5,10 @@ use drip::NewJob;
 use super::drain;
 use crate::{
     Result,
-    baseline::{BATCH, Drain},
+    baseline::{
+        BATCH,
+        drain::{Drain, best},
+    },
     database::{Fresh, Kind},
     noop::Noop,
     options::Options,
@@ -27,8 +30,7 @@ pub fn ephemeral(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Res
         },
         || {
             let database = full(kind, jobs)?;
-            let mut bare = database.bare()?;
-            rate(jobs, || bare.drain(Drain { batch: BATCH, deletes: true }))
+            rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: true })?)
         },
     )?;
     let target = Some(Target::Ratio(0.85));
