@@ -5,5 +5,8 @@ SET enable_hashjoin = off;
 SET enable_mergejoin = off;
 -- A bitmap has no order: the claim would read all that waits in a queue and sort it, where few are thought to wait.
 SET enable_bitmapscan = off;
+-- A statement that is a transaction by itself cannot ask for a level: a claim under a stricter one would fail where it
+-- should step over what others have claimed.
+SET default_transaction_isolation = 'read committed';
 -- A frozen process must not hold locks for long.
 SET idle_in_transaction_session_timeout = '30s';

@@ -52,6 +52,8 @@ pub trait Connection: Send {
     fn give_up(&mut self) {}
     /// It may have failed: whoever owns it should ask whether it is still there before it is used again.
     fn doubt(&mut self) {}
+    /// Whether it has the settings of a connection that is kept for our own statements.
+    fn is_tuned(&self) -> bool;
     #[cfg(feature = "postgres")]
     fn as_postgres(&mut self) -> Option<&mut ::postgres::Client>;
 }

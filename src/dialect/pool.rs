@@ -63,6 +63,9 @@ trait Parts: Send {
     fn parts(&mut self) -> (&mut Self::Driver, &mut <Self::Driver as sealed::Driver>::Memory);
     fn failed(&mut self) {}
     fn doubted(&mut self) {}
+    fn is_tuned(&self) -> bool {
+        false
+    }
 }
 
 impl<P: Parts> Connection for P {
@@ -105,6 +108,10 @@ impl<P: Parts> Connection for P {
         self.doubted();
     }
 
+    fn is_tuned(&self) -> bool {
+        Parts::is_tuned(self)
+    }
+
     #[cfg(feature = "postgres")]
     fn as_postgres(&mut self) -> Option<&mut ::postgres::Client> {
         sealed::Driver::as_postgres(self.parts().0)
@@ -135,6 +142,7 @@ struct Kept<D: Driver> {
     driver: D,
     memory: D::Memory,
     failed: bool,
+    tuned: bool,
     used: Instant,
     /// How many connections of the pool had failed when this one was last known to be there; `None`: it is in doubt.
     failures: Option<u64>,
@@ -143,7 +151,7 @@ struct Kept<D: Driver> {
 impl<D: Driver> Kept<D> {
     fn new(driver: D, failures: u64) -> Self {
         let memory = D::Memory::default();
-        Kept { driver, memory, failed: false, used: Instant::now(), failures: Some(failures) }
+        Kept { driver, memory, failed: false, tuned: false, used: Instant::now(), failures: Some(failures) }
     }
 }
 
@@ -152,6 +160,9 @@ impl<D: Driver> Parts for Kept<D> {
     fn parts(&mut self) -> (&mut D, &mut D::Memory) {
         self.used = Instant::now();
         (&mut self.driver, &mut self.memory)
+    }
+    fn is_tuned(&self) -> bool {
+        self.tuned
     }
 }
 
@@ -312,6 +323,7 @@ impl<D: Driver> Database for OwnPool<D> {
         let open = || {
             let mut kept = self.connector.open()?;
             kept.driver.tune()?;
+            kept.tuned = true;
             Ok(Box::new(kept))
         };
         // Whatever the server's words are (a wrong password, a database that allows no connections): it is not to be had.
