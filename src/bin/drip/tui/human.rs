@@ -1,15 +1,16 @@
 //! Spans of time as people say them: one figure, one unit.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
-/// A span of so many milliseconds.
+/// A span of so many milliseconds, to the nearest unit.
 fn span(millis: u128) -> String {
     let seconds = millis / 1000;
+    let nearest = |unit: u128| (seconds + unit / 2) / unit;
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
+        60..3600 => format!("{} min", nearest(60)),
+        3600..86_400 => format!("{} h", nearest(3600)),
+        _ => format!("{} d", nearest(86_400)),
     }
 }
 
@@ -37,6 +38,13 @@ pub fn between(from: Timestamp, to: Timestamp) -> String {
     lasting(to.duration_since(from).try_into().unwrap_or_default())
 }
 
+/// A moment on the clocks of a time zone; without the date, if that is today's.
+pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let form = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    at.strftime(form).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
@@ -53,9 +61,13 @@ mod tests {
             (-3_900, "in 3 s"),
             (60_000, "1 min ago"),
             (3_600_000, "1 h ago"),
+            (-10_793_000, "in 3 h"),
             (-172_800_000, "in 2 d"),
         ] {
             assert_eq!(relative(now - SignedDuration::from_millis(millis), now), text);
+        }
+        for (hours, text) in [(2, "02:00:00"), (-2, "2029-12-31 22:00:00")] {
+            assert_eq!(moment(now + SignedDuration::from_hours(hours), now, &TimeZone::UTC), text);
         }
         assert_eq!(between(now, now + SignedDuration::from_millis(12)), "12 ms");
         assert_eq!(between(now, now - SignedDuration::from_secs(12)), "0 s");

@@ -7,6 +7,8 @@ mod asker;
 mod change;
 mod columns;
 mod filter;
+#[cfg(all(test, feature = "sqlite"))]
+mod fixture;
 mod human;
 mod input;
 mod jobs;
@@ -66,7 +68,8 @@ impl TuiCommand {
         }
         // One for questions and one for changes, which then wait for no connection of a search.
         let (client, changing) = (app.client()?, app.client()?);
-        drip::database_time(&client)?;
+        // What is wrong from the start is said where it can be read: no server, no tables.
+        drip::list_workers(&client)?;
         let size = ratatui::crossterm::terminal::size()?;
         let mut ui = Ui::new(database(client.dialect()), self.refresh.max(Duration::from_millis(200)), size);
         if !self.filter.is_empty() {

@@ -48,6 +48,11 @@ impl History {
         }
     }
 
+    /// The largest of as many as are shown, as [`bars`](History::bars) has it; at least one job a second.
+    pub fn peak(&self, shown: usize) -> u64 {
+        self.bars().take(shown).fold(100, u64::max)
+    }
+
     /// As whole numbers, a hundred for each job a second, the newest first.
     pub fn bars(&self) -> impl Iterator<Item = u64> {
         self.0.iter().map(|rate| (rate * 100.0).round() as u64)

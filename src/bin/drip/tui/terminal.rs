@@ -96,3 +96,58 @@ fn restore_on_panic() {
         }));
     });
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #[path = "../../../../../tests/suite/support/tmux.rs"]
+    mod tmux;
+
+    use std::io::Read;
+
+    use ratatui::text::Line;
+
+    use self::tmux::Tmux;
+    use super::*;
+
+    const HOW: &str = "DRIP_TEST_TERMINAL_ENDS";
+
+    #[test]
+    fn however_it_ends_the_terminal_is_as_it_was() {
+        let program = std::env::current_exe().unwrap();
+        for (how, says) in [
+            ("well", "1 passed"),
+            ("an error", "an error on purpose"),
+            ("a panic", "a panic on purpose"),
+            ("a panic elsewhere", "a panic on purpose"),
+        ] {
+            let name = "--ignored --exact tui::terminal::tests::in_a_terminal --nocapture";
+            let line = format!("{HOW}='{how}' '{}' {name}", program.display());
+            let Some(tmux) = Tmux::start((80, 24), &[], &line) else { return };
+            tmux.until("It is taken over.");
+            assert!(!tmux.is_clean(), "{how}");
+            tmux.keys(&["x"]);
+            let screen = tmux.until("ended:");
+            assert!(screen.contains(says) && !screen.contains("taken over"), "{how}: {screen}");
+            assert!(tmux.is_clean(), "{how}: {screen}");
+        }
+    }
+
+    #[test]
+    #[ignore = "run by the other, in a terminal"]
+    fn in_a_terminal() -> Result<(), String> {
+        let mut taken = Taken::over().unwrap();
+        taken.draw(|frame| frame.render_widget(Line::raw("It is taken over."), frame.area())).unwrap();
+        io::stdin().read_exact(&mut [0]).unwrap();
+        match std::env::var(HOW).as_deref() {
+            Ok("an error") => return Err("an error on purpose".to_owned()),
+            Ok("a panic") => panic!("a panic on purpose"),
+            Ok("a panic elsewhere") => {
+                assert!(std::thread::spawn(|| panic!("a panic on purpose")).join().is_err());
+                // Nothing is drawn over what it said.
+                taken.draw(|frame| frame.render_widget(Line::raw("It is still taken over."), frame.area())).unwrap();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,7 +1,7 @@
 //! All there is to know of a job: where it stands and why, what happened to it and when, what it was given and answered.
 
 use drip::{Job, State, Why};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -13,10 +13,9 @@ use serde_json::Value;
 use super::{FRAME, nothing, right, section};
 use crate::{
     escape::{escaped, escaped_json, escaped_lines},
-    time::local,
     tui::{
-        columns::{padded, wrapped},
-        human::{between, relative},
+        columns::{cut, padded, wrapped},
+        human::{between, moment, relative},
         state::{Looked, Ui},
         theme::Theme,
     },
@@ -35,7 +34,7 @@ pub fn height((_, height): (u16, u16)) -> usize {
 /// How many lines there are.
 pub fn length(ui: &Ui, job: &Looked) -> usize {
     let width = ui.size.0.saturating_sub(2).into();
-    job.found.as_ref().map_or(0, |found| Page::of(&found.0, &found.1, ui.now(), width, Theme::new(false)).lines.len())
+    job.found.as_ref().map_or(0, |found| Page::of(found, ui, width, Theme::new(false)).lines.len())
 }
 
 pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, job: &Looked, theme: Theme) {
@@ -45,7 +44,7 @@ pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, job: &Looked, theme: Theme) 
         let words = if job.gone { "There is no such job." } else { "…" };
         return nothing(frame, inner, true, words, theme);
     };
-    let page = Page::of(&found.0, &found.1, ui.now(), inner.width.into(), theme);
+    let page = Page::of(found, ui, inner.width.into(), theme);
     let (first, all) = (job.scroll.cursor, page.lines.len());
     if all > usize::from(inner.height) {
         let last = (first + usize::from(inner.height)).min(all);
@@ -63,11 +62,12 @@ struct Page {
     width: usize,
     theme: Theme,
     now: Timestamp,
+    zone: TimeZone,
 }
 
 impl Page {
-    fn of(job: &Job, why: &Why, now: Timestamp, width: usize, theme: Theme) -> Page {
-        let mut page = Page { lines: Vec::new(), width, theme, now };
+    fn of((job, why): &(Job, Why), ui: &Ui, width: usize, theme: Theme) -> Page {
+        let mut page = Page { lines: Vec::new(), width, theme, now: ui.now(), zone: ui.zone.clone() };
         page.standing(job, why);
         page.fields(job);
         page.timeline(job);
@@ -102,11 +102,7 @@ impl Page {
     /// Its state, and why it is not running.
     fn standing(&mut self, job: &Job, why: &Why) {
         let style = self.theme.state(job.state).patch(self.theme.strong());
-        let text = match why {
-            // Its state and its times say as much.
-            Why::Finished { at: Some(at), .. } => relative(*at, self.now),
-            why => why.to_string(),
-        };
+        let text = reason(job, why, self.now);
         let room = self.width.saturating_sub(NAME + 1);
         for (index, piece) in wrapped(&escaped(&text), room).into_iter().enumerate() {
             let state = if index == 0 { job.state.name() } else { "" };
@@ -134,22 +130,20 @@ impl Page {
     fn timeline(&mut self, job: &Job) {
         self.heading("Timeline");
         let moments = moments(job);
+        let times: Vec<String> = moments.iter().map(|moment| self::moment(moment.at, self.now, &self.zone)).collect();
+        let widest = times.iter().map(String::len).max().unwrap_or(0);
         let mut before: Option<Timestamp> = None;
-        for moment in moments {
+        for (moment, time) in moments.into_iter().zip(times) {
             let after = match before {
-                _ if moment.at > self.now => relative(moment.at, self.now),
-                Some(before) => format!("+{}", between(before, moment.at)),
-                None => relative(moment.at, self.now),
+                Some(before) if moment.at <= self.now => format!("+{}", between(before, moment.at)),
+                _ => relative(moment.at, self.now),
             };
             before = Some(moment.at);
-            let start = format!("{}  {} ", local(moment.at), padded(&after, 9, true));
-            let room = self.width.saturating_sub(start.chars().count() + 5);
-            let style = moment.style(self.theme);
-            self.lines.push(Line::from(vec![
-                Span::styled(format!("  {start}"), self.theme.dim()),
-                Span::styled(format!("{} ", moment.sign), style),
-                Span::raw(super::cut(&moment.text, room)),
-            ]));
+            let start = format!("  {}  {}  ", padded(&time, widest, true), padded(&after, 10, true));
+            let room = self.width.saturating_sub(start.len() + 2);
+            let sign = Span::styled(format!("{} ", moment.sign), moment.style(self.theme));
+            let start = Span::styled(start, self.theme.dim());
+            self.lines.push(Line::from(vec![start, sign, Span::raw(cut(&moment.text, room))]));
         }
     }
 
@@ -171,6 +165,23 @@ impl Page {
             escaped_lines(&error.error).for_each(|line| self.block(&line, self.theme.state(State::Discarded)));
             escaped_lines(&error.trace).for_each(|line| self.block(&line, self.theme.dim()));
         }
+    }
+}
+
+/// Why it is not running, with times that go on.
+fn reason(job: &Job, why: &Why, now: Timestamp) -> String {
+    match why {
+        Why::Finished { at: Some(at), .. } => relative(*at, now),
+        Why::Running { since: Some(since), alive, .. } => {
+            let silent = if *alive { "" } else { ", but its worker has not been heard of within its lease" };
+            format!("for {}{silent}", between(*since, now))
+        }
+        Why::NotDue { failed: 0, .. } => format!("due {}", relative(job.scheduled_at, now)),
+        Why::NotDue { failed, .. } => {
+            let times = if *failed == 1 { "once".to_owned() } else { format!("{failed} times") };
+            format!("it has failed {times}, and is tried again {}", relative(job.scheduled_at, now))
+        }
+        why => why.to_string(),
     }
 }
 

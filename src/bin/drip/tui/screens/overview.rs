@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
-    style::Style,
     text::{Line, Span},
     widgets::{RenderDirection, Sparkline},
 };
@@ -16,22 +15,28 @@ use crate::tui::{
     human::relative,
     list::List,
     question::Overview,
-    rates::History,
+    rates::{History, Rates},
     state::Ui,
     theme::Theme,
 };
 
-/// The heading and a row for each state.
+/// The heading, and a row for each state.
 const STATES: u16 = 1 + State::ALL.len() as u16;
+/// On a screen of this height the rates have more room.
+const TALL: u16 = 40;
+const TALL_RATES: u16 = 15;
 const STATES_WIDTH: u16 = 36;
-/// What is below a heading is two columns narrower.
+/// The longest bar.
 const BAR: usize = 8;
+/// What stands before a graph.
+const LABEL: u16 = 12;
 
 pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     let gap = Constraint::Length(1);
-    let lower = Constraint::Length((area.height.saturating_sub(STATES + 2)) / 2);
+    let upper = if area.height >= TALL { TALL_RATES } else { STATES };
+    let lower = Constraint::Length(area.height.saturating_sub(upper + 2) / 2);
     let [top, _, middle, _, bottom] =
-        Layout::vertical([Constraint::Length(STATES), gap, Constraint::Fill(1), gap, lower]).areas(area);
+        Layout::vertical([Constraint::Length(upper), gap, Constraint::Fill(1), gap, lower]).areas(area);
     let [left, right] = Layout::horizontal([Constraint::Length(STATES_WIDTH), Constraint::Fill(1)]).areas(top);
     let empty = Overview::default();
     let overview = ui.overview.as_deref().unwrap_or(&empty);
@@ -85,29 +90,31 @@ fn states(frame: &mut Frame, area: Rect, counts: &JobCounts, cursor: usize, them
 
 fn rates(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     let inner = section(frame, area, "Jobs per second", theme);
+    let Rates { inserted, completed, discarded } = &ui.rates;
+    // What comes and what goes are to be compared.
+    let shown = usize::from(inner.width);
+    let peak = inserted.peak(shown).max(completed.peak(shown));
     let rates = [
-        ("inserted", &ui.rates.inserted, theme.state(State::Available)),
-        ("completed", &ui.rates.completed, theme.accent()),
-        ("discarded", &ui.rates.discarded, theme.state(State::Discarded)),
+        ("inserted", inserted, peak, theme.state(State::Available)),
+        ("completed", completed, peak, theme.accent()),
+        ("discarded", discarded, discarded.peak(shown), theme.state(State::Discarded)),
     ];
-    // Two rows each, with one between them: the height of the states.
-    for (index, (name, history, style)) in rates.into_iter().enumerate() {
-        let place = Rect { y: inner.y + 3 * index as u16, height: 2, ..inner };
-        rate(frame, place.intersection(inner), name, history, style, theme);
+    let each = (inner.height + 1) / rates.len() as u16;
+    for (index, (name, history, peak, style)) in rates.into_iter().enumerate() {
+        let place = Rect { y: inner.y + each * index as u16, height: each - 1, ..inner };
+        rate(frame, place.intersection(inner), name, history, theme);
+        let graph = Rect { x: place.x + LABEL, width: place.width.saturating_sub(LABEL), ..place };
+        let bars = Sparkline::default().data(history.bars()).max(peak).direction(RenderDirection::RightToLeft);
+        frame.render_widget(bars.style(style), graph.intersection(inner));
     }
 }
 
-fn rate(frame: &mut Frame, area: Rect, name: &str, history: &History, style: Style, theme: Theme) {
-    let [label, graph] = Layout::horizontal([Constraint::Length(12), Constraint::Fill(1)]).areas(area);
-    for (line, place) in [(name.to_owned(), theme.plain()), (history.latest(), theme.strong())]
-        .map(|(text, style)| Line::styled(padded(&text, 10, true), style))
-        .into_iter()
-        .zip(label.rows())
-    {
-        frame.render_widget(line, place);
+/// Its name, and below it how it is now.
+fn rate(frame: &mut Frame, area: Rect, name: &str, history: &History, theme: Theme) {
+    let lines = [(name.to_owned(), theme.plain()), (history.latest(), theme.strong())];
+    for ((text, style), place) in lines.into_iter().zip(area.rows()) {
+        frame.render_widget(Line::styled(padded(&text, usize::from(LABEL) - 2, true), style), place);
     }
-    let bars = Sparkline::default().data(history.bars()).direction(RenderDirection::RightToLeft).style(style);
-    frame.render_widget(bars, graph);
 }
 
 fn workers(frame: &mut Frame, area: Rect, workers: &[WorkerInfo], now: Timestamp, theme: Theme) {

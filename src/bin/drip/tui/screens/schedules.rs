@@ -4,14 +4,11 @@ use drip::ScheduleInfo;
 use ratatui::{Frame, layout::Rect};
 
 use super::{nothing, section};
-use crate::{
-    time::local,
-    tui::{
-        columns::{self, Cell, Column},
-        human::relative,
-        state::Ui,
-        theme::Theme,
-    },
+use crate::tui::{
+    columns::{self, Cell, Column},
+    human::{moment, relative},
+    state::Ui,
+    theme::Theme,
 };
 
 /// How many of the next times of the one that is chosen.
@@ -70,7 +67,9 @@ fn coming(frame: &mut Frame, area: Rect, schedule: &ScheduleInfo, ui: &Ui, theme
     };
     let rows: Vec<Vec<Cell>> = slots
         .into_iter()
-        .map(|slot| vec![Cell::new(local(slot)), Cell::styled(relative(slot, ui.now()), theme.dim())])
+        .map(|slot| {
+            vec![Cell::new(moment(slot, ui.now(), &ui.zone)), Cell::styled(relative(slot, ui.now()), theme.dim())]
+        })
         .collect();
     columns::draw(frame, inner, theme, &[Column::word("TIME"), Column::word("")], &rows, None);
 }
