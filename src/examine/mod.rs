@@ -193,7 +193,10 @@ const CHECKS: &[Check] = &[
 /// When the database cannot be reached.
 pub fn examine(client: &Client) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    let is_empty = client.schema_version()? == 0;
+    let is_empty = match client.schema_version() {
+        Err(error) if error.is_unavailable() => return Err(error),
+        version => version.is_ok_and(|version| version == 0),
+    };
     let here = CHECKS.iter().filter(|check| check.of.contains(&client.dialect()));
     for check in here.take(if is_empty { 1 } else { CHECKS.len() }) {
         let seen = match (check.look)(client) {

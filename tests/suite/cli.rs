@@ -1,6 +1,7 @@
 //! The command line: what it shows, refuses, asks, and answers to scripts, on every database.
 
 mod doctor;
+mod many;
 mod program;
 mod safety;
 mod terminal;
@@ -59,6 +60,7 @@ on_every_database! {
             (4, &["jobs", "complete", "1"]),
             (4, &["jobs", "snooze", "1", "--for", "1m"]),
             (4, &["jobs", "rescue", "1"]),
+            (4, &["jobs", "cancel", "--state", "completed,discarded", "--dry-run"]),
             (4, &["jobs", "cancel", "99", "1", "98", "--format", "json"]),
         ] {
             let ran = drip(db, args);
@@ -166,14 +168,15 @@ on_every_database! {
 
     fn jobs_that_run_are_completed_snoozed_and_given_back(db: &Db) {
         let client = real_time(db);
-        insert_many_fast(&client, (0..4).map(|_| NewJob::new("work", json!({})))).unwrap();
-        let ids: Vec<String> = fetch_jobs(&client, "default", "worker", 4).unwrap().iter().map(|job| job.id.to_string()).collect();
+        insert_many_fast(&client, (0..5).map(|_| NewJob::new("work", json!({})))).unwrap();
+        let ids: Vec<String> = fetch_jobs(&client, "default", "worker", 5).unwrap().iter().map(|job| job.id.to_string()).collect();
         done(db, &["jobs", "complete", &ids[0]]);
         done(db, &["jobs", "snooze", &ids[1], "--for", "1h"]);
         done(db, &["jobs", "rescue", "--worker", "worker", "--to-id", &ids[2], "--yes"]);
         done(db, &["jobs", "output", &ids[3], r#"{"rows": 7}"#]);
+        done(db, &["jobs", "fail", &ids[4], "--error", "no paper"]);
         let states: Vec<State> = ids.iter().map(|id| db.job(id.parse().unwrap()).state).collect();
-        assert_eq!(states, [State::Completed, State::Scheduled, State::Available, State::Running]);
+        assert_eq!(states, [State::Completed, State::Scheduled, State::Available, State::Running, State::Retryable]);
         assert_eq!(db.job(ids[3].parse().unwrap()).output(), Some(json!({"rows": 7})));
         done(db, &["jobs", "retry", &ids[0], "--completed-too"]);
         assert_eq!(db.job(ids[0].parse().unwrap()).state, State::Available);

@@ -69,6 +69,20 @@ fn versions(db: &Db) -> Vec<i64> {
 }
 
 on_every_database! {
+    fn what_is_still_to_be_done_is_told_before(db: &Db) {
+        let empty = db.unmigrated();
+        let pending = |client: &Client| client.pending_migrations().unwrap().iter().map(|it| it.version).collect::<Vec<_>>();
+        let all: Vec<u32> = (1..=Client::SCHEMA_VERSION).collect();
+        assert_eq!((empty.client.schema_version().unwrap(), pending(&empty.client)), (0, all.clone()));
+        assert!(empty.client.pending_migrations().unwrap().iter().all(|it| it.sql.contains("drip_") && it.name.len() > 4));
+        // To ask has made nothing.
+        assert!(insert_job(&empty.client, NewJob::new("k", json!({}))).unwrap_err().is_not_migrated());
+        empty.client.migrate_to(2).unwrap();
+        assert_eq!((empty.client.schema_version().unwrap(), pending(&empty.client)), (2, all[2..].to_vec()));
+        assert_eq!((db.client.schema_version().unwrap(), pending(&db.client)), (Client::SCHEMA_VERSION, vec![]));
+        assert_eq!(drip::database_time(&db.client).unwrap(), db.clock.now());
+    }
+
     fn migrating_again_changes_nothing(db: &Db) {
         let job = insert_job(&db.client, NewJob::new("greet", json!({}))).unwrap().into_job();
         db.client.migrate().unwrap();

@@ -95,6 +95,7 @@ fn a_producer_inserts_and_changes_nothing() {
         assert_eq!(drip::insert_many_fast(producer, [job("work")]).unwrap(), 1);
         assert_eq!(drip::get_job(producer, first.id).unwrap(), Some(first.clone()));
         let replacing = unique().unique(Unique::new().by_args().on_duplicate(OnDuplicate::Replace));
+        assert!(drip::examine(producer).unwrap().len() > 10);
         refused("replace", drip::insert_job(producer, replacing));
         refused("cancel_job", drip::cancel_job(producer, first.id));
         refused("delete_job", drip::delete_job(producer, first.id));

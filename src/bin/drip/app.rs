@@ -44,7 +44,8 @@ impl App {
                 .advise("say --yes if that is what you want, or --dry-run to see what it would do"));
         }
         let mut terminal = io::stderr();
-        write!(terminal, "{question} [y/N] ")?;
+        // At one go, whatever is typed meanwhile.
+        terminal.write_all(format!("{question} [y/N] ").as_bytes())?;
         terminal.flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;

@@ -92,3 +92,15 @@ pub fn refuse(error: &clap::Error) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_options_are_in_each_other_s_way() {
+        Arguments::command().debug_assert();
+    }
+}

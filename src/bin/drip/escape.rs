@@ -32,8 +32,19 @@ pub fn escaped_json(json: &str) -> String {
     safe
 }
 
-/// Without what stands between the user and the host of a URL.
+/// Without what stands before the host of a URL, and without what is said to be a password.
 pub fn without_passwords(text: &str) -> String {
+    let text = without_logins(text);
+    let mut parts = text.split("password=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |safe, part| safe + "password=…" + &part[part.find(ends_a_value).unwrap_or(part.len())..])
+}
+
+fn ends_a_value(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '&' | '\'' | '"')
+}
+
+fn without_logins(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -73,6 +84,7 @@ mod tests {
             ("no 'postgres://ada:se@cr/et@db/app' here", "no 'postgres://…@db/app' here"),
             ("mariadb://db/app and sqlite://x.db", "mariadb://db/app and sqlite://x.db"),
             ("a://b:c@d e://f:g@h", "a://…@d e://…@h"),
+            ("'a://b/c?password=d&e=f' password=g", "'a://b/c?password=…&e=f' password=…"),
         ] {
             assert_eq!(without_passwords(text), safe);
         }

@@ -10,6 +10,7 @@ mod connect;
 mod doctor;
 mod escape;
 mod failure;
+mod interrupt;
 mod jobs;
 mod json;
 mod maintenance;

@@ -1,5 +1,7 @@
 //! `drip schedules`: jobs that come again and again.
 
+mod upsert;
+
 use clap::{Args, Subcommand};
 use drip::{Inserted, Missed, ScheduleInfo};
 
@@ -23,6 +25,8 @@ pub enum SchedulesCommand {
     Get(Name),
     /// Show the next slots of a schedule
     Next(NextCommand),
+    /// Declare a schedule: it is there from now on, and as this says
+    Upsert(upsert::UpsertCommand),
     /// Stop a schedule: none of its slots yields a job until it is resumed
     Pause(Name),
     /// Go on with the first slot from now
@@ -66,6 +70,7 @@ impl SchedulesCommand {
             SchedulesCommand::List => list(app),
             SchedulesCommand::Get(Name { name }) => show(app, &found(app, &name)?),
             SchedulesCommand::Next(command) => next(app, &command),
+            SchedulesCommand::Upsert(command) => command.run(app),
             SchedulesCommand::Pause(Name { name }) => show(app, &drip::pause_schedule(&app.client()?, &name)?),
             SchedulesCommand::Resume(Name { name }) => show(app, &drip::resume_schedule(&app.client()?, &name)?),
             SchedulesCommand::Run(Name { name }) => run_now(app, &name),

@@ -1,18 +1,15 @@
 //! `drip stats`: how the queue stands, once or again and again.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use clap::Args;
 use drip::{Client, JobCounts, JobFilter, QueueSummary, State, WorkerInfo};
 use jiff::Timestamp;
-use signal_hook::{consts::SIGINT, consts::SIGTERM, iterator::Signals};
 
 use crate::{
     app::App,
     failure::Outcome,
+    interrupt::Interrupt,
     json::StatsDocument,
     queues,
     table::{Table, number, state},
@@ -52,14 +49,14 @@ impl StatsCommand {
         let Some(interval) = self.watch else {
             return show(app, &Stats::read(&client)?);
         };
-        let stop = Stop::on_signals()?;
+        let interrupt = Interrupt::watch()?;
         loop {
             // All of it first, so that a slow database leaves no empty screen.
             let stats = Stats::read(&client)?;
             app.output.clear()?;
             show(app, &stats)?;
             app.output.flush()?;
-            if stop.wait(interval) {
+            if interrupt.wait(interval) {
                 return Ok(());
             }
         }
@@ -85,29 +82,4 @@ fn show(app: &mut App, stats: &Stats) -> Outcome {
             false => output.table(workers::table(&stats.workers, stats.at)),
         }
     })
-}
-
-/// Ctrl+C ends the waiting at once.
-struct Stop(Arc<(Mutex<bool>, Condvar)>);
-
-impl Stop {
-    fn on_signals() -> Outcome<Stop> {
-        let stop = Stop(Arc::default());
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        let shared = Arc::clone(&stop.0);
-        std::thread::spawn(move || {
-            if signals.forever().next().is_some() {
-                *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-                shared.1.notify_all();
-            }
-        });
-        Ok(stop)
-    }
-
-    /// Whether somebody has asked to stop meanwhile.
-    fn wait(&self, time: Duration) -> bool {
-        let stopped = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.1.wait_timeout_while(stopped, time, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
 }

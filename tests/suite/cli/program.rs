@@ -51,12 +51,16 @@ pub fn fed(db: &Db, args: &[&str], input: &str) -> Ran {
     child.wait_with_output().unwrap().into()
 }
 
+/// How wide that terminal is.
+pub const COLUMNS: usize = 80;
+
 /// Runs it in a terminal, in which somebody types; answers what was on the screen, and the exit code. `None`: there is no
 /// `script` here.
 pub fn typed(db: &Db, args: &[&str], keys: &str, environment: &[(&str, &str)]) -> Option<(String, i32)> {
     let line = args.iter().map(|arg| format!("'{arg}'")).collect::<Vec<_>>().join(" ");
     let mut command = Command::new("script");
-    command.args(["-qec", &format!("'{}' {line}", env!("CARGO_BIN_EXE_drip")), "/dev/null"]);
+    let line = format!("stty cols {COLUMNS} rows 24; exec '{}' {line}", env!("CARGO_BIN_EXE_drip"));
+    command.args(["-qec", &line, "/dev/null"]);
     command.env("DRIP_URL", &db.url).env("TZ", "UTC").env("TERM", "xterm").env_remove("NO_COLOR");
     command.envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = match command.spawn() {

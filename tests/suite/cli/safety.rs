@@ -23,6 +23,7 @@ fn a_password_is_never_said() {
             let bad_port = format!("{scheme}://ada:s3cr3t@127.0.0.1:notaport/x");
             let nobody = format!("{scheme}://ada:s3cr3t@127.0.0.1:1/x");
             let unknown = "oracle://ada:s3cr3t@host/x";
+            let apart = format!("{scheme}://127.0.0.1/x?user=ada&password=s3cr3t");
             let slash = format!("{scheme}://ada:s3cr3t/x@127.0.0.1:1/x");
             for args in [
                 &["jobs", "list", "--url", &url][..],
@@ -37,6 +38,9 @@ fn a_password_is_never_said() {
                 &["jobs", "list", "--url", &nobody],
                 &["jobs", "list", "--url", unknown],
                 &["jobs", "list", "--url", &slash],
+                &["jobs", "list", "--url", &apart],
+                &[&apart],
+                &["jobs", "host=127.0.0.1 user=ada password=s3cr3t"],
                 &["jobs", "list", "--url-file", &url],
                 &["jobs", "list", "--format", &url],
                 &["--help"],

@@ -86,6 +86,10 @@ on_every_database! {
         upsert_schedule(&client, Schedule::new("hourly", Rule::every("1h").offset("5m"), job())).unwrap();
         golden(db, "schedules", &[
             "schedules list",
+            "schedules upsert weekly report '{\"of\": \"stock\"}' --cron '0 6 * * mon' --queue reports --missed 3",
+            "schedules upsert never report",
+            "schedules upsert never report --cron '61 * * * *'",
+            "schedules upsert paused report --every 6h --offset 1h --missed 0 --paused --format json",
             "schedules list --format json",
             "schedules get daily",
             "schedules next hourly -n 3",
@@ -146,6 +150,8 @@ fn help() {
                 "jobs snooze -h",
                 "queues -h",
                 "schedules -h",
+                "schedules upsert -h",
+                "jobs load -h",
                 "maintenance run --help",
                 "migrate -h",
                 "stats -h",

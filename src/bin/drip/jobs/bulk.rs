@@ -1,13 +1,9 @@
 //! A change of all jobs that a filter leaves: first said, then asked, then done, slice by slice.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::{fmt::Write, time::Duration};
 
-use drip::{Client, Count, JobCounts, JobFilter, Page};
-use indicatif::{ProgressBar, ProgressStyle};
-use signal_hook::{consts::SIGINT, flag};
+use drip::{Client, Count, Dialect, JobCounts, JobFilter, Page};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::{
     change::{Change, One},
@@ -16,6 +12,7 @@ use super::{
 use crate::{
     app::App,
     failure::{Failure, NOT_FOUND, Outcome, REFUSED},
+    interrupt::Interrupt,
     json::ChangedDocument,
     table::{Table, counted, figure, number, state, text},
 };
@@ -35,8 +32,12 @@ pub fn run(app: &mut App, filter: &JobFilter, change: &Change<'_>, dry_run: bool
     }
     let mut work = Work::new(total.number, total.capped)?;
     let done = match change.all {
-        Some(all) => Slices::new(&client, filter, total.number)?
-            .try_for_each(|slice| work.slice(slice, |filter| all(&client, filter))),
+        Some(all) => Slices::new(&client, filter, total.number)?.try_for_each(|slice| {
+            if client.dialect() == Dialect::Sqlite && work.changed > 0 {
+                std::thread::sleep(BREATHER);
+            }
+            work.slice(slice, |filter| all(&client, filter))
+        }),
         None => one_by_one(&client, filter, change.one, &mut work),
     };
     work.bar.finish_and_clear();
@@ -44,25 +45,25 @@ pub fn run(app: &mut App, filter: &JobFilter, change: &Change<'_>, dry_run: bool
     done
 }
 
+/// How long others are let in between two slices, where there is one writer at a time: longer than SQLite sleeps before it
+/// asks for the lock again.
+const BREATHER: Duration = Duration::from_millis(120);
+
 /// Long work: how far it is, and whether it should go on.
 struct Work {
     bar: ProgressBar,
     changed: u64,
     skipped: u64,
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Work {
     fn new(total: u64, capped: bool) -> Outcome<Work> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        // The first Ctrl+C ends it after the slice that is under way, the second at once.
-        flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&interrupted))?;
-        flag::register(SIGINT, Arc::clone(&interrupted))?;
-        Ok(Work { bar: bar(total, capped), changed: 0, skipped: 0, interrupted })
+        Ok(Work { bar: bar(total, capped), changed: 0, skipped: 0, interrupt: Interrupt::watch()? })
     }
 
-    fn slice(&mut self, slice: &mut Slice, all: impl FnOnce(&JobFilter) -> drip::Result<drip::Changed>) -> Outcome {
-        let changed = all(&slice.filter)?;
+    fn slice(&mut self, slice: &mut Slice<'_>, all: impl FnOnce(&JobFilter) -> drip::Result<drip::Changed>) -> Outcome {
+        let changed = all(&slice.filter())?;
         slice.found = changed.changed + changed.skipped;
         self.count(changed.changed, changed.skipped)
     }
@@ -71,7 +72,7 @@ impl Work {
         self.changed += changed as u64;
         self.skipped += skipped as u64;
         self.bar.set_position(self.changed + self.skipped);
-        match self.interrupted.load(Ordering::Relaxed) {
+        match self.interrupt.is_asked() {
             true => Err(Failure::failed("interrupted").advise("the same command goes on with the rest")),
             false => Ok(()),
         }
@@ -81,10 +82,14 @@ impl Work {
 /// On standard error, and only on a terminal.
 fn bar(total: u64, capped: bool) -> ProgressBar {
     let (bar, template) = match capped {
-        true => (ProgressBar::new_spinner(), "{spinner} {human_pos} jobs, {per_sec}"),
-        false => (ProgressBar::new(total), "[{bar:40}] {human_pos} of {human_len} jobs, {per_sec}, {eta} left"),
+        true => (ProgressBar::new_spinner(), "{spinner} {human_pos} jobs, {rate}"),
+        false => (ProgressBar::new(total), "[{bar:40}] {human_pos} of {human_len} jobs, {rate}, {eta} left"),
     };
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, to: &mut dyn Write| {
+        let _ = write!(to, "{:.0} a second", state.per_sec());
+    };
+    bar.with_style(style.with_key("rate", rate))
 }
 
 /// Page by page; what cannot be changed is passed over.

@@ -51,6 +51,12 @@ impl Change<'_> {
 
 impl Which {
     pub fn run(self, app: &mut App, change: &Change<'_>) -> Outcome {
+        if let Some(states) = self.filter.unmoved(|state| change.moves(state)) {
+            let movable = State::ALL.into_iter().filter(|state| change.moves(*state)).map(State::name);
+            let advice = format!("it does to those that are {}", movable.collect::<Vec<_>>().join(", "));
+            let message = format!("{} does nothing to jobs that are {states}", change.verb.name());
+            return Err(Failure::refused(message).advise(advice));
+        }
         let (filter, says_something) = self.filter.movable(|state| change.moves(state));
         let is_named = !self.ids.is_empty();
         match says_something || self.dry_run {

@@ -57,7 +57,8 @@ pub struct FilterOptions {
     finalized_before: Option<Timestamp>,
 }
 
-fn states() -> impl TypedValueParser<Value = State> {
+/// Names of states.
+pub fn states() -> impl TypedValueParser<Value = State> {
     PossibleValuesParser::new(State::ALL.map(State::name)).try_map(|name| name.parse::<State>())
 }
 
@@ -66,6 +67,13 @@ impl FilterOptions {
     pub fn filter(self) -> Option<JobFilter> {
         let filter = self.build();
         (filter != JobFilter::new()).then_some(filter)
+    }
+
+    /// The states that were named, if something `moves` jobs in none of them.
+    pub fn unmoved(&self, moves: impl Fn(State) -> bool) -> Option<String> {
+        let names: Vec<&str> = self.state.iter().map(|state| state.name()).collect();
+        let none = !self.state.iter().any(|state| moves(*state));
+        (none && !names.is_empty()).then(|| names.join(" or "))
     }
 
     /// What the options say of jobs in states in which something `moves` them; and whether they say anything at all.

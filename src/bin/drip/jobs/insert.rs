@@ -7,6 +7,7 @@ use drip::{Inserted, NewJob};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::unique::UniqueOptions;
 use crate::{
     app::App,
     failure::{Failure, Outcome},
@@ -54,6 +55,8 @@ pub struct InsertCommand {
     /// Hold it until `drip jobs release`
     #[arg(long)]
     pending: bool,
+    #[command(flatten)]
+    unique: UniqueOptions,
 }
 
 impl InsertCommand {
@@ -79,7 +82,8 @@ impl InsertCommand {
         job = if self.tag.is_empty() { job } else { job.tags(self.tag) };
         job = set(self.metadata.as_deref().map(|text| json("metadata", text)).transpose()?, job, NewJob::metadata);
         job = if self.ephemeral { job.ephemeral() } else { job };
-        Ok(if self.pending { job.pending() } else { job })
+        job = if self.pending { job.pending() } else { job };
+        Ok(self.unique.apply(job))
     }
 }
 

@@ -6,7 +6,9 @@ mod filter;
 mod get;
 mod insert;
 mod list;
+mod load;
 mod slices;
+mod unique;
 mod update;
 mod verbs;
 mod why;
@@ -29,6 +31,8 @@ pub enum JobsCommand {
     Why(why::WhyCommand),
     /// Insert a job
     Insert(insert::InsertCommand),
+    /// Insert many jobs from a file, as fast as the database takes them
+    Load(load::LoadCommand),
     /// Change jobs that are not running
     Update(update::UpdateCommand),
     /// Call jobs off that have not ended
@@ -41,6 +45,8 @@ pub enum JobsCommand {
     Snooze(verbs::SnoozeCommand),
     /// Say that running jobs are done
     Complete(Which),
+    /// Say that running jobs have failed
+    Fail(update::FailCommand),
     /// Let pending jobs go
     Release(Which),
     /// Give running jobs back, whoever runs them; the attempt does not count
@@ -58,12 +64,14 @@ impl JobsCommand {
             JobsCommand::Get(command) => command.run(app),
             JobsCommand::Why(command) => command.run(app),
             JobsCommand::Insert(command) => command.run(app),
+            JobsCommand::Load(command) => command.run(app),
             JobsCommand::Update(command) => command.run(app),
             JobsCommand::Cancel(which) => verbs::cancel(which, app),
             JobsCommand::Retry(command) => command.run(app),
             JobsCommand::Discard(which) => verbs::discard(which, app),
             JobsCommand::Snooze(command) => command.run(app),
             JobsCommand::Complete(which) => verbs::complete(which, app),
+            JobsCommand::Fail(command) => command.run(app),
             JobsCommand::Release(which) => verbs::release(which, app),
             JobsCommand::Rescue(which) => verbs::rescue(which, app),
             JobsCommand::Delete(which) => verbs::delete(which, app),

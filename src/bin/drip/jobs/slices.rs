@@ -1,5 +1,7 @@
 //! Ranges of ids, one after the other, so that a long change can say how far it is, and stop in between.
 
+use std::ops::RangeInclusive;
+
 use drip::{Client, JobFilter, Page};
 
 use crate::failure::Outcome;
@@ -16,9 +18,16 @@ pub struct Slices {
 }
 
 /// One of them, within the range of ids that the filter leaves anyway; whoever has done it says how many it held.
-pub struct Slice {
-    pub filter: JobFilter,
+pub struct Slice<'a> {
+    of: &'a JobFilter,
+    ids: RangeInclusive<i64>,
     pub found: usize,
+}
+
+impl Slice<'_> {
+    pub fn filter(&self) -> JobFilter {
+        self.of.clone().id_range(self.ids.clone())
+    }
 }
 
 impl Slices {
@@ -34,10 +43,10 @@ impl Slices {
     }
 
     /// Does `work` slice by slice.
-    pub fn try_for_each(mut self, mut work: impl FnMut(&mut Slice) -> Outcome) -> Outcome {
+    pub fn try_for_each(mut self, mut work: impl FnMut(&mut Slice<'_>) -> Outcome) -> Outcome {
         while self.next <= self.last {
             let end = self.next.saturating_add(self.width).min(self.last);
-            let mut slice = Slice { filter: self.filter.clone().id_range(self.next..=end), found: 0 };
+            let mut slice = Slice { of: &self.filter, ids: self.next..=end, found: 0 };
             work(&mut slice)?;
             self.width = adapted(self.width, slice.found);
             match end.checked_add(1) {
@@ -62,23 +71,28 @@ fn adapted(width: i64, found: usize) -> i64 {
 mod tests {
     use super::*;
 
+    /// The ranges of ids in which these jobs are looked for.
+    fn ranges(jobs: &[i64], width: i64) -> Vec<RangeInclusive<i64>> {
+        let slices = Slices { filter: JobFilter::new(), next: jobs[0], last: jobs[jobs.len() - 1], width };
+        let mut ranges = Vec::new();
+        let look = |slice: &mut Slice<'_>| {
+            slice.found = jobs.iter().filter(|id| slice.ids.contains(id)).count();
+            ranges.push(slice.ids.clone());
+            Ok(())
+        };
+        assert!(slices.try_for_each(look).is_ok());
+        ranges
+    }
+
     #[test]
-    fn slices_cover_each_id_once_whatever_they_hold() {
-        for found in [0, JOBS, 3 * JOBS] {
-            let slices = Slices { filter: JobFilter::new(), next: 17, last: 1_000_000, width: 50_000 };
-            let mut seen = Vec::new();
-            let cover = |slice: &mut Slice| {
-                slice.found = found;
-                seen.push(slice.filter.clone());
-                Ok(())
-            };
-            assert!(slices.try_for_each(cover).is_ok());
-            assert!(seen.len() < 40, "{}", seen.len());
-            assert!(
-                format!("{:?}", seen[0]).contains("17") && format!("{:?}", seen[seen.len() - 1]).contains("1000000")
-            );
+    fn slices_cover_each_id_once_whatever_lies_between_them() {
+        let dense: Vec<i64> = (1..=40_000).collect();
+        let far_apart: Vec<i64> = [dense.as_slice(), &[1 << 40, i64::MAX]].concat();
+        for (jobs, width, most) in [(&dense, 8, 20), (&dense, 1 << 20, 1), (&far_apart, 5000, 60)] {
+            let ranges = ranges(jobs, width);
+            assert!(ranges.len() <= most, "{}", ranges.len());
+            assert_eq!((*ranges[0].start(), *ranges[ranges.len() - 1].end()), (jobs[0], jobs[jobs.len() - 1]));
+            assert!(ranges.windows(2).all(|pair| *pair[1].start() == pair[0].end() + 1), "{ranges:?}");
         }
-        assert_eq!(adapted(i64::MAX, 0), i64::MAX);
-        assert_eq!(adapted(1, usize::MAX), 1);
     }
 }

@@ -1,9 +1,9 @@
-//! `drip jobs update`: jobs that are not running, changed; and `drip jobs output`.
+//! `drip jobs update`: jobs that are not running, changed; and `drip jobs output` and `fail`, what handlers say else.
 
 use std::time::Duration;
 
 use clap::Args;
-use drip::{JobUpdate, Verb};
+use drip::{Client, Failure as Failed, JobUpdate, Verb};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -131,5 +131,22 @@ impl OutputCommand {
         let output = insert::json("output", &self.output)?;
         let job = drip::record_output(&app.client()?, self.id, output)?;
         app.output.one(&crate::json::JobDocument::from(&job), |to| to.line(format!("job {} has its output", job.id)))
+    }
+}
+
+/// Say that running jobs have failed: they are tried again later, or discarded after their last attempt
+#[derive(Debug, Args)]
+pub struct FailCommand {
+    /// What went wrong
+    #[arg(long, value_name = "TEXT")]
+    error: String,
+    #[command(flatten)]
+    which: Which,
+}
+
+impl FailCommand {
+    pub fn run(self, app: &mut App) -> Outcome {
+        let fail = |on: &Client, id| Ok(drip::fail_job(on, id, Failed::new(self.error.as_str()))?);
+        verbs::each(self.which, app, Verb::Fail, "failed", &fail)
     }
 }

@@ -1,0 +1,74 @@
+//! `drip jobs load`: many jobs, a line each, as fast as the database takes them.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+};
+
+use clap::Args;
+use drip::{Client, NewJob};
+
+use crate::{
+    app::App,
+    failure::{Failure, Outcome},
+    json::{LoadedDocument, NewJobDocument},
+    table::counted,
+};
+
+/// How many jobs are inserted by one transaction.
+const BATCH: usize = 5000;
+
+#[derive(Debug, Args)]
+pub struct LoadCommand {
+    /// A file with a JSON object a line, as `drip jobs list --format jsonl` writes them; - is standard input. Read are
+    /// kind, args, queue, priority, max_attempts, scheduled_at, tags, metadata, timeout_ms and ephemeral
+    #[arg(value_name = "PATH")]
+    path: String,
+}
+
+impl LoadCommand {
+    pub fn run(self, app: &mut App) -> Outcome {
+        let client = app.client()?;
+        let (mut batch, mut loaded) = (Vec::new(), 0);
+        for (index, line) in self.lines()?.enumerate() {
+            let unreadable = |error: io::Error| Failure::failed(format!("line {}: {error}", index + 1));
+            let line = line.map_err(unreadable).map_err(|failure| so_far(failure, loaded))?;
+            if !line.trim().is_empty() {
+                batch.push(job(index + 1, &line).map_err(|failure| so_far(failure, loaded))?);
+            }
+            if batch.len() == BATCH {
+                loaded += insert(&client, &mut batch).map_err(|failure| so_far(failure, loaded))?;
+            }
+        }
+        loaded += insert(&client, &mut batch).map_err(|failure| so_far(failure, loaded))?;
+        app.output.one(&LoadedDocument { inserted: loaded }, |output| {
+            output.line(format!("{} inserted.", counted(loaded, "job")))
+        })
+    }
+
+    fn lines(&self) -> Outcome<Box<dyn Iterator<Item = io::Result<String>>>> {
+        if self.path == "-" {
+            return Ok(Box::new(io::stdin().lines()));
+        }
+        let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", self.path));
+        Ok(Box::new(BufReader::new(File::open(&self.path).map_err(unreadable)?).lines()))
+    }
+}
+
+fn job(number: usize, line: &str) -> Outcome<NewJob> {
+    let document: NewJobDocument =
+        serde_json::from_str(line).map_err(|error| Failure::usage(format!("line {number}: {error}")))?;
+    Ok(document.into())
+}
+
+fn insert(client: &Client, batch: &mut Vec<NewJob>) -> Outcome<u64> {
+    Ok(drip::insert_many_fast(client, batch.drain(..))? as u64)
+}
+
+/// What was inserted before stays.
+fn so_far(failure: Failure, loaded: u64) -> Failure {
+    match loaded {
+        0 => failure.advise("nothing was inserted"),
+        loaded => failure.advise(format!("the first {} have been inserted", counted(loaded, "job"))),
+    }
+}
