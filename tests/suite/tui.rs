@@ -10,7 +10,7 @@ fn line(args: &str) -> String {
 }
 
 /// The database's own clock is what the program goes by.
-fn insert(db: &Db, kind: &str) -> i64 {
+fn insert(db: &Db, kind: &'static str) -> i64 {
     let client = Client::connect(&db.url).unwrap();
     insert_job(&client, NewJob::new(kind, json!({"order": 17})).queue("mail")).unwrap().job().id
 }

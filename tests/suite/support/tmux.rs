@@ -27,7 +27,8 @@ impl Tmux {
         let directory = tempfile::tempdir().unwrap();
         let (width, height) = (width.to_string(), height.to_string());
         // What comes after is there to be looked at: what the program left behind.
-        let line = format!("{line}; echo ended: $?; stty -a > '{}/stty'; exec cat", directory.path().display());
+        let line =
+            format!("{line}; code=$?; stty -a > '{}/stty'; echo ended: $code; exec cat", directory.path().display());
         let mut tmux = command(&directory);
         tmux.args(["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, &line]);
         tmux.env_remove("NO_COLOR").env_remove("TMUX").env("TZ", "UTC").env("LC_ALL", "C.UTF-8");
@@ -78,7 +79,8 @@ impl Tmux {
     pub fn is_clean(&self) -> bool {
         let flags = self.told(&["display-message", "-p", "#{alternate_on}#{mouse_any_flag}#{cursor_flag}"]);
         let modes = std::fs::read_to_string(self.directory.path().join("stty")).unwrap_or_default();
-        flags.trim() == "001" && [" icanon", " echo ", " isig"].iter().all(|mode| modes.contains(mode))
+        flags.trim() == "001"
+            && ["icanon", "echo", "isig"].iter().all(|mode| modes.split_whitespace().any(|set| set == *mode))
     }
 
     fn told(&self, arguments: &[&str]) -> String {

@@ -19,7 +19,7 @@ pub enum Change {
 pub enum Targets {
     Each(Vec<i64>),
     /// As many as a filter leaves, and that many, in words, when it was counted last.
-    All(JobFilter, String),
+    All(Box<JobFilter>, String),
 }
 
 /// What has come of it, in a sentence, and whether that is what was wanted.

@@ -28,7 +28,7 @@ pub fn relative(at: Timestamp, now: Timestamp) -> String {
     let millis = now.duration_since(at).as_millis();
     match millis {
         -999..1000 => "now".to_owned(),
-        0.. => format!("{} ago", span(millis.unsigned_abs())),
+        1000.. => format!("{} ago", span(millis.unsigned_abs())),
         _ => format!("in {}", span(millis.unsigned_abs())),
     }
 }

@@ -46,7 +46,8 @@ impl Jobs {
     pub fn questions(&self) -> [Question; 2] {
         let page = Page::newest_first().limit(PAGE);
         let page = self.cursor.map_or(page, |cursor| page.at(cursor));
-        [Question::Jobs(self.filter.clone(), page), Question::Total(self.filter.clone())]
+        let filter = || Box::new(self.filter.clone());
+        [Question::Jobs(filter(), page), Question::Total(filter())]
     }
 
     pub fn rows(&self) -> &[Job] {
@@ -83,10 +84,9 @@ impl Jobs {
     /// Selects the job one is at, or no longer.
     pub fn mark(&mut self) {
         self.all = false;
-        if let Some(id) = self.at().map(|job| job.id) {
-            if !self.marked.remove(&id) {
-                self.marked.insert(id);
-            }
+        let Some(id) = self.at().map(|job| job.id) else { return };
+        if !self.marked.remove(&id) {
+            self.marked.insert(id);
         }
     }
 
@@ -121,7 +121,7 @@ impl Jobs {
             return Err(format!("jobs are {} one by one: select them with space", past(verb)));
         }
         let count = self.total.as_ref().map_or_else(|| "?".to_owned(), |total| total.total().to_string());
-        Ok(Targets::All(self.filter.clone(), count))
+        Ok(Targets::All(Box::new(self.filter.clone()), count))
     }
 }
 

@@ -21,6 +21,10 @@ mod screens;
 mod state;
 mod terminal;
 mod theme;
+// As the suite has it.
+#[cfg(all(test, unix))]
+#[path = "../../../../tests/suite/support/tmux.rs"]
+mod tmux;
 
 use std::{
     io::{self, IsTerminal},

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {
     Overview(Option<Mark>),
-    Jobs(JobFilter, Page),
-    Total(JobFilter),
+    Jobs(Box<JobFilter>, Page),
+    Total(Box<JobFilter>),
     Job(i64),
     Queues,
     Schedules,

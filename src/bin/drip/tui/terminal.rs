@@ -31,27 +31,27 @@ pub struct Taken {
     drawing: Drawing,
 }
 
-/// Some thread has panicked: what it says must not be drawn over.
-static PANICKED: AtomicBool = AtomicBool::new(false);
+/// Whether it is ours. Given back twice, it would put the cursor back where it was and what a panic said would be written
+/// over; so would it be by another frame.
+static OURS: AtomicBool = AtomicBool::new(false);
 
 impl Taken {
     /// Takes the terminal over: another screen, keys unechoed and at once, the mouse. A panic in any thread gives it back
     /// before it speaks.
     pub fn over() -> io::Result<Taken> {
         restore_on_panic();
-        // Made first: from here on it is given back, whatever fails next.
         let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, io::stdout()));
-        let guard = Guard;
+        let taken = Taken { drawing: Terminal::new(backend)? };
+        // From here on it is given back, whatever fails.
+        OURS.store(true, Ordering::Release);
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture)?;
-        let drawing = Terminal::new(backend)?;
-        std::mem::forget(guard);
-        Ok(Taken { drawing })
+        Ok(taken)
     }
 
     /// Draws what has changed since the last frame.
     pub fn draw(&mut self, frame: impl FnOnce(&mut Frame)) -> io::Result<()> {
-        if !PANICKED.load(Ordering::Acquire) {
+        if OURS.load(Ordering::Acquire) {
             self.drawing.draw(frame)?;
         }
         Ok(())
@@ -69,17 +69,11 @@ impl Drop for Taken {
     }
 }
 
-/// Gives the terminal back if taking it over fails half-way.
-struct Guard;
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        restore();
-    }
-}
-
-/// Can be done twice. What fails here has nobody left to be told.
+/// Does it once. What fails here has nobody left to be told.
 fn restore() {
+    if !OURS.swap(false, Ordering::AcqRel) {
+        return;
+    }
     let _ = execute!(io::stdout(), DisableMouseCapture, LeaveAlternateScreen, Show);
     let _ = disable_raw_mode();
     let _ = io::stdout().flush();
@@ -90,7 +84,6 @@ fn restore_on_panic() {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panic| {
-            PANICKED.store(true, Ordering::Release);
             restore();
             before(panic);
         }));
@@ -99,15 +92,12 @@ fn restore_on_panic() {
 
 #[cfg(all(test, unix))]
 mod tests {
-    #[path = "../../../../../tests/suite/support/tmux.rs"]
-    mod tmux;
-
     use std::io::Read;
 
     use ratatui::text::Line;
 
-    use self::tmux::Tmux;
     use super::*;
+    use crate::tui::tmux::Tmux;
 
     const HOW: &str = "DRIP_TEST_TERMINAL_ENDS";
 
@@ -122,7 +112,7 @@ mod tests {
         ] {
             let name = "--ignored --exact tui::terminal::tests::in_a_terminal --nocapture";
             let line = format!("{HOW}='{how}' '{}' {name}", program.display());
-            let Some(tmux) = Tmux::start((80, 24), &[], &line) else { return };
+            let Some(tmux) = Tmux::start((80, 24), &[("RUST_BACKTRACE", "0")], &line) else { return };
             tmux.until("It is taken over.");
             assert!(!tmux.is_clean(), "{how}");
             tmux.keys(&["x"]);

@@ -127,9 +127,8 @@ impl Ui {
         if self.jobs.unmark() {
             return;
         }
-        match self.jobs.typed.is_empty() || self.show_jobs("").is_err() {
-            true => self.show(Tab::Overview),
-            false => {}
+        if self.jobs.typed.is_empty() || self.show_jobs("").is_err() {
+            self.show(Tab::Overview);
         }
     }
 

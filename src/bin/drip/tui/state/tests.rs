@@ -140,7 +140,7 @@ fn all_that_a_filter_leaves_is_changed_if_there_is_one() {
     stage.press("<esc>/queue:mail<enter>Al");
     assert!(stage.ui.dialog.is_none() && notice(&stage).contains("one by one"), "{}", notice(&stage));
     stage.press("c");
-    let all = Targets::All(JobFilter::new().queue("mail"), "18".to_owned());
+    let all = Targets::All(Box::new(JobFilter::new().queue("mail")), "18".to_owned());
     assert_eq!(stage.ui.dialog, Some(Dialog::Confirm(Change::Jobs(Verb::Cancel, all))));
     stage.press("y");
     assert_eq!((notice(&stage), stage.ui.jobs.all), ("15 jobs cancelled", false));
