@@ -73,6 +73,8 @@ mod transaction_lost; // when the database has ended the transaction, each verb 
 mod transactional; // effects, child jobs and settlement in one commit
 #[cfg(feature = "cli")]
 mod tui; // the terminal UI, in a terminal
+#[cfg(feature = "cli")]
+mod tui_without_answer; // the terminal UI while the database is slow or away
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation

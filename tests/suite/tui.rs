@@ -5,12 +5,13 @@ use serde_json::json;
 
 use crate::support::{Db, tmux::Tmux};
 
-fn line(args: &str) -> String {
+/// The program, in a line of a shell.
+pub fn line(args: &str) -> String {
     format!("'{}' tui {args}", env!("CARGO_BIN_EXE_drip"))
 }
 
 /// The database's own clock is what the program goes by.
-fn insert(db: &Db, kind: &'static str) -> i64 {
+pub fn insert(db: &Db, kind: &'static str) -> i64 {
     let client = Client::connect(&db.url).unwrap();
     insert_job(&client, NewJob::new(kind, json!({"order": 17})).queue("mail")).unwrap().job().id
 }

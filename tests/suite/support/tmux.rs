@@ -44,9 +44,10 @@ impl Tmux {
         let mut onlooker = command(&directory);
         onlooker.args(["-C", "attach", "-f", "ignore-size"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut onlooker = onlooker.spawn().unwrap();
-        let lines = BufReader::new(onlooker.stdout.take().unwrap()).lines();
+        // Of bytes: tmux cuts characters in two.
+        let lines = BufReader::new(onlooker.stdout.take().unwrap()).split(b'\n');
         let (sender, news) = channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|_| sender.send(())));
+        thread::spawn(move || lines.map_while(Result::ok).for_each(|_| sender.send(()).unwrap_or(())));
         Some(Tmux { directory, onlooker, news })
     }
 
@@ -63,14 +64,20 @@ impl Tmux {
     /// Waits until this is on the screen, and answers that.
     #[track_caller]
     pub fn until(&self, text: &str) -> String {
+        self.wait(&format!("{text:?} to come"), |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen is as it should be, and answers it.
+    #[track_caller]
+    pub fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let screen = self.screen();
-            if screen.contains(text) {
+            if is_there(&screen) {
                 return screen;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(self.news.recv_timeout(left).is_ok(), "waiting for {text:?}; there is:\n{screen}");
+            assert!(self.news.recv_timeout(left).is_ok(), "waiting for {what}; there is:\n{screen}");
         }
     }
 
@@ -91,8 +98,10 @@ impl Tmux {
 
 impl Drop for Tmux {
     fn drop(&mut self) {
-        let _ = command(&self.directory).arg("kill-server").status();
+        // The server would wait for it.
+        let _ = self.onlooker.kill();
         let _ = self.onlooker.wait();
+        let _ = command(&self.directory).arg("kill-server").status();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
@@ -15,39 +15,48 @@ use super::{
     state::Message,
 };
 
-/// Two, so that one slow search does not keep everything waiting.
-const ASKERS: usize = 2;
+/// As many as there are topics, so that one slow search does not keep everything waiting.
+const MOST: usize = 7;
+/// Each of them, and the one for changes, may need a connection.
+pub const THREADS: u32 = MOST as u32 + 1;
 
 /// Where questions and changes are handed in. Answers come as messages.
 pub struct Asker {
     desk: Arc<Desk>,
+    client: Client,
+    messages: Sender<Message>,
     changes: Sender<Change>,
 }
 
-/// Of each topic the latest question that nobody has taken up: of those that came before nobody wants to know.
 #[derive(Default)]
 struct Desk {
-    questions: Mutex<BTreeMap<Topic, (u64, Question)>>,
+    open: Mutex<Open>,
     news: Condvar,
 }
 
+#[derive(Default)]
+struct Open {
+    /// Of each topic the latest question that nobody has taken up: of those that came before nobody wants to know.
+    questions: BTreeMap<Topic, (u64, Question)>,
+    threads: usize,
+    /// Threads that wait for a question.
+    idle: usize,
+}
+
 impl Asker {
-    /// Starts the threads. They have a client for questions and one for changes, which then wait for no search.
-    pub fn start(questions: &Client, changes: &Client, messages: &Sender<Message>) -> Asker {
-        let desk = Arc::new(Desk::default());
-        for _ in 0..ASKERS {
-            let (desk, client, messages) = (Arc::clone(&desk), questions.clone(), messages.clone());
-            spawn(messages, move |messages| answer(&desk, &client, messages));
-        }
-        let (sender, receiver) = unbounded();
-        let client = changes.clone();
-        spawn(messages.clone(), move |messages| change(&receiver, &client, messages));
-        Asker { desk, changes: sender }
+    /// Starts the thread for changes. Those for questions come as they are needed.
+    pub fn start(client: &Client, messages: &Sender<Message>) -> Asker {
+        let (changes, receiver) = unbounded();
+        let changing = client.clone();
+        spawn(messages.clone(), move |messages| change(&receiver, &changing, messages));
+        Asker { desk: Arc::default(), client: client.clone(), messages: messages.clone(), changes }
     }
 
     pub fn ask(&self, number: u64, question: Question) {
-        self.desk.lock().insert(question.topic(), (number, question));
-        self.desk.news.notify_one();
+        if self.desk.put(number, question) {
+            let (desk, client) = (Arc::clone(&self.desk), self.client.clone());
+            spawn(self.messages.clone(), move |messages| answer(&desk, &client, messages));
+        }
     }
 
     pub fn change(&self, change: Change) {
@@ -57,16 +66,30 @@ impl Asker {
 }
 
 impl Desk {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Topic, (u64, Question)>> {
-        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers whether there should be another thread.
+    fn put(&self, number: u64, question: Question) -> bool {
+        let mut open = self.lock();
+        open.questions.insert(question.topic(), (number, question));
+        self.news.notify_one();
+        let more = open.questions.len() > open.idle && open.threads < MOST;
+        open.threads += usize::from(more);
+        more
     }
 
     fn take(&self) -> (u64, Question) {
-        let mut questions = self.lock();
+        let mut open = self.lock();
         loop {
-            match questions.pop_first() {
+            match open.questions.pop_first() {
                 Some((_, question)) => return question,
-                None => questions = self.news.wait(questions).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    open.idle += 1;
+                    open = self.news.wait(open).unwrap_or_else(PoisonError::into_inner);
+                    open.idle -= 1;
+                }
             }
         }
     }
@@ -117,11 +140,27 @@ mod tests {
         for (number, question) in
             [(1, Question::Job(1)), (2, Question::Queues), (3, Question::Job(2)), (4, Question::Job(3))]
         {
-            desk.lock().insert(question.topic(), (number, question));
+            desk.put(number, question);
         }
         assert_eq!(desk.take(), (4, Question::Job(3)));
         assert_eq!(desk.take(), (2, Question::Queues));
-        assert!(desk.lock().is_empty());
+        assert!(desk.lock().questions.is_empty());
+    }
+
+    #[test]
+    fn there_are_as_many_threads_as_are_needed_and_not_more_than_may_be() {
+        let desk = Desk::default();
+        assert!(desk.put(1, Question::Queues));
+        desk.take();
+        // The first waits for an answer; then for a question.
+        assert!(desk.put(2, Question::Workers));
+        desk.take();
+        desk.lock().idle = 1;
+        assert!(!desk.put(3, Question::Queues));
+        assert!(desk.put(4, Question::Workers));
+        desk.lock().idle = 0;
+        let more = (5..20).filter(|number| desk.put(*number, Question::Queues)).count();
+        assert_eq!(more, MOST - 3);
     }
 
     #[test]

@@ -70,8 +70,7 @@ impl TuiCommand {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Err(Failure::usage("this is no terminal").advise("for scripts there is `drip stats --format json`"));
         }
-        // One for questions and one for changes, which then wait for no connection of a search.
-        let (client, changing) = (app.client()?, app.client()?);
+        let client = app.client_for(asker::THREADS)?;
         // What is wrong from the start is said where it can be read: no server, no tables.
         drip::list_workers(&client)?;
         let size = ratatui::crossterm::terminal::size()?;
@@ -80,7 +79,7 @@ impl TuiCommand {
             ui.show_jobs(&self.filter.join(" ")).map_err(Failure::usage)?;
         }
         let (sender, messages) = unbounded();
-        let asker = Asker::start(&client, &changing, &sender);
+        let asker = Asker::start(&client, &sender);
         let theme = Theme::new(app.output.colours());
         let mut terminal = Taken::over()?;
         input::start(sender)?;

@@ -23,8 +23,9 @@ impl Ui {
     pub(super) fn ask_due(&mut self) {
         for question in self.questions() {
             // Counting is dearer than a page, and changes less.
-            let interval = if question.topic() == Topic::Total { self.refresh * 5 } else { self.refresh };
+            let dear = question.topic() == Topic::Total;
             let due = self.asked.get(&question.topic()).is_none_or(|asked| {
+                let interval = if dear && asked.trouble.is_none() { self.refresh * 5 } else { self.refresh };
                 let since = asked.tried.map(|tried| self.clock.saturating_sub(tried));
                 asked.since.is_none() && since.is_none_or(|since| self.auto && since >= interval)
             });
