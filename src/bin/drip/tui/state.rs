@@ -21,6 +21,8 @@ use super::{
     rates::Rates,
 };
 
+/// However long an answer takes, the next question is put off for no longer.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 /// For how long the result of a change is shown.
 const NOTICE: Duration = Duration::from_secs(5);
 
@@ -83,6 +85,8 @@ struct Asked {
     /// Since when an answer is waited for.
     since: Option<Duration>,
     tried: Option<Duration>,
+    /// How long the latest answer took.
+    took: Duration,
     answered: Option<Duration>,
     trouble: Option<String>,
 }

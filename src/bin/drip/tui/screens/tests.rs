@@ -157,7 +157,7 @@ fn what_the_database_has_against_it_is_said_and_the_figures_stay() {
     assert!(screen.contains("✗ no route to postgres://…@db/app") && screen.contains("10 s old"), "{screen}");
     assert!(screen.contains("late reports"), "{screen}");
     // Asking goes on.
-    stage.later(Duration::from_secs(2));
+    stage.later(Duration::from_secs(3));
     stage.work();
     let screen = drawn(&stage.ui);
     assert!(!screen.contains('✗') && screen.contains("0 s old"), "{screen}");

@@ -1,8 +1,10 @@
 //! What the database is asked, and when; and where its answers go.
 
+use std::time::Duration;
+
 use super::{
     super::question::{Answer, Found, Question, Topic},
-    Effect, Tab, Ui,
+    Effect, LONGEST_REST, Tab, Ui,
 };
 
 impl Ui {
@@ -26,6 +28,8 @@ impl Ui {
             let dear = question.topic() == Topic::Total;
             let due = self.asked.get(&question.topic()).is_none_or(|asked| {
                 let interval = if dear && asked.trouble.is_none() { self.refresh * 5 } else { self.refresh };
+                // A slow database is left alone for as long as it took.
+                let interval = interval.max(asked.took.min(LONGEST_REST));
                 let since = asked.tried.map(|tried| self.clock.saturating_sub(tried));
                 asked.since.is_none() && since.is_none_or(|since| self.auto && since >= interval)
             });
@@ -51,6 +55,7 @@ impl Ui {
         let Some(asked) = self.asked.get_mut(&answer.topic).filter(|asked| asked.number == answer.number) else {
             return;
         };
+        asked.took = asked.since.map_or(Duration::ZERO, |since| self.clock.saturating_sub(since));
         (asked.since, asked.tried) = (None, Some(self.clock));
         match answer.found {
             Err(error) => asked.trouble = Some(error.to_string()),

@@ -207,6 +207,13 @@ fn it_asks_again_when_it_is_time_and_not_while_it_waits() {
     assert!(matches!(asked[..], [Effect::Ask(_, Question::Overview(Some(_)))]), "{asked:?}");
     stage.later(Duration::from_secs(60));
     assert_eq!(stage.ui.effects(), []);
+    // A slow database is left alone for as long as it took, up to a while.
+    let [Effect::Ask(number, question)] = &asked[..] else { panic!("nothing is asked") };
+    stage.ui.update(Message::Answered(question.ask(&stage.client, *number)));
+    stage.later(Duration::from_secs(9));
+    assert_eq!(stage.ui.effects(), []);
+    stage.later(Duration::from_secs(1));
+    assert_eq!(stage.ui.effects().len(), 1);
     // By itself it stops when it is told to, and by hand it goes on.
     let mut stage = Stage::new(SIZE);
     stage.press("2a");
