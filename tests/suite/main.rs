@@ -74,6 +74,10 @@ mod timetable; // each task of upkeep is done once per interval, whoever offers,
 mod tracing; // spans and events for `tracing`, at fitting levels and without args
 mod transaction_lost; // when the database has ended the transaction, each verb notices and writes nothing
 mod transactional; // effects, child jobs and settlement in one commit
+#[cfg(feature = "cli")]
+mod tui; // the terminal UI, in a terminal
+#[cfg(feature = "cli")]
+mod tui_without_answer; // the terminal UI while the database is slow or away
 mod unique; // what makes a job the same as another, and the keys that stand for it
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation

@@ -26,7 +26,12 @@ impl App {
 
     /// A client of the database that was named.
     pub fn client(&self) -> Outcome<Client> {
-        connect::client(&self.global)
+        connect::client(&self.global, connect::CONNECTIONS)
+    }
+
+    /// As [`client`](App::client), for so many threads.
+    pub fn client_for(&self, threads: u32) -> Outcome<Client> {
+        connect::client(&self.global, threads)
     }
 
     /// As [`client`](App::client), of a database whose file need not be there yet.

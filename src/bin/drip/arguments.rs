@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use crate::{
     completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure, jobs::JobsCommand,
     maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
-    schedules::SchedulesCommand, stats::StatsCommand, time::duration, workers::WorkersCommand,
+    schedules::SchedulesCommand, stats::StatsCommand, time::duration, tui::TuiCommand, workers::WorkersCommand,
 };
 
 /// Looks after the job queue in a PostgreSQL, MariaDB or SQLite database.
@@ -71,6 +71,8 @@ pub enum Command {
     Stats(StatsCommand),
     /// Find out what slows or stops the queue, why that matters, and what to type
     Doctor(DoctorCommand),
+    /// See all of it on a screen, live, and change it
+    Tui(TuiCommand),
     /// Write what a shell needs to complete command lines
     Completions(CompletionsCommand),
 }

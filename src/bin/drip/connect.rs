@@ -11,27 +11,27 @@ use crate::{
 };
 
 /// Two: one for what is asked, one for what goes on meanwhile.
-const CONNECTIONS: u32 = 2;
+pub const CONNECTIONS: u32 = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A client of the database that was named.
-pub fn client(global: &Global) -> Outcome<Client> {
+/// A client of the database that was named, with so many connections at the most.
+pub fn client(global: &Global, connections: u32) -> Outcome<Client> {
     let url = url(global)?;
     match missing_file(&url) {
         // SQLite would make an empty one, and answer that there are no jobs.
         Some(path) => Err(Failure::failed(format!("there is no file {}", escaped(path)))
             .advise("check the path; `drip migrate` makes a new database")),
-        None => connect(global, &url),
+        None => connect(global, &url, connections),
     }
 }
 
 /// As [`client`], of a database whose file need not be there yet.
 pub fn client_of_new(global: &Global) -> Outcome<Client> {
-    connect(global, &url(global)?)
+    connect(global, &url(global)?, CONNECTIONS)
 }
 
-fn connect(global: &Global, url: &str) -> Outcome<Client> {
-    let builder = Client::builder().pool_size(CONNECTIONS).pool_timeout(PATIENCE);
+fn connect(global: &Global, url: &str, connections: u32) -> Outcome<Client> {
+    let builder = Client::builder().pool_size(connections).pool_timeout(PATIENCE);
     Ok(builder.search_timeout(global.search_timeout).connect(url)?)
 }
 

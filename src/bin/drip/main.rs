@@ -21,6 +21,7 @@ mod schedules;
 mod stats;
 mod table;
 mod time;
+mod tui;
 mod workers;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Maintenance(command) => command.run(&mut app),
         Command::Stats(command) => command.run(&mut app),
         Command::Doctor(command) => command.run(&mut app),
+        Command::Tui(command) => command.run(&mut app),
         Command::Completions(command) => command.run(&mut app),
     };
     let flushed = app.output.flush().map_err(Failure::from);

@@ -89,6 +89,11 @@ impl Output {
         fields.iter().try_for_each(|(name, value)| self.line(format!("{name:<width$}  {value}")))
     }
 
+    /// Whether colours are wanted.
+    pub fn colours(&self) -> bool {
+        self.colours
+    }
+
     /// In the colour of this number, where colours are wanted.
     pub fn painted(&self, text: &str, colour: u8) -> String {
         if self.colours { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }

@@ -15,6 +15,8 @@ mod proxy;
 pub mod servers;
 pub mod stage;
 pub mod statement;
+#[cfg(feature = "cli")]
+pub mod tmux;
 mod tx;
 pub mod upkeep;
 pub mod watch;
