@@ -1,14 +1,10 @@
--- Locks the jobs of a stretch of one queue that can be claimed, up to a limit, stepping over those that others have locked.
+-- Locks the jobs of one queue that can be claimed, up to a limit, stepping over those that others have locked.
 --
--- The stretch is the whole queue (from_priority 0), or it begins within a priority, after (from_at, from_id), and ends with
--- that. As a comparison of rows this would be no range of the index, which would then be read from the head. The whole
--- queue must not be a range: a locking read that comes to the end of one locks the row behind it, the first of the next
--- priority or queue, and whoever claims that in the same moment steps over it.
+-- The whole queue, and not a range of it: a locking read that comes to the end of a range locks the row behind it, the first
+-- of the next priority or queue, and whoever claims that in the same moment steps over it.
 SELECT {job}, COALESCE(:now, UTC_TIMESTAMP(6))
 FROM drip_job FORCE INDEX (drip_job_claim)
 WHERE state = 'available' AND queue = :queue
-  AND (:from_priority = 0 OR (
-      priority = :from_priority AND ((scheduled_at = :from_at AND id > :from_id) OR scheduled_at > :from_at)))
   AND scheduled_at <= COALESCE(:now, UTC_TIMESTAMP(6))
   AND (expires_at IS NULL OR expires_at > COALESCE(:now, UTC_TIMESTAMP(6)))
   -- Behind OR it stays out of the join, and is a table in memory with a key: with 1000 kinds JSON_CONTAINS took 280 ms for

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    stretch::{Bound, Stretch, stretches},
+    stretch::{Bound, Position, Stretch, stretches},
     workers::{self, Registration},
 };
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 
 static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres sqlite);
 static PICK_JOBS: Statement = statement!("pick_jobs" of mariadb);
+static FIND_JOBS: Statement = statement!("find_jobs" of mariadb);
+static PICK_FOUND: Statement = statement!("pick_found" of mariadb);
 static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb);
 static READY_QUEUES: Statement = statement!("ready_queues");
 static UNKNOWN_KINDS: Statement = statement!("unknown_kinds");
@@ -184,11 +186,10 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
     let mut at = None;
     for one in wanted {
         picked.extend(one.by_stretch(|stretch, limit| {
-            let [queue, limit, from_priority, from_at, from_id, to_priority] = within(&one.queue, stretch, limit);
-            let [kinds, suspects] = claimant.params();
-            let now = sql.now_param();
-            let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, now];
-            let mut rows = sql.rows(&PICK_JOBS, &params)?;
+            let mut rows = match one.beyond {
+                None => pick(sql, &one.queue, limit, claimant)?,
+                Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant)?,
+            };
             let read = |row: &mut Row| -> Result<Job> {
                 let job = Job::read(row)?;
                 at = Some(row.time()?);
@@ -208,6 +209,39 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
         ],
     )?;
     Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
+}
+
+fn pick(sql: &mut Sql<'_>, queue: &str, limit: usize, claimant: &Claimant<'_>) -> Result<Vec<Row>> {
+    let [kinds, suspects] = claimant.params();
+    let (queue, limit) = (("queue", Value::Text(Some(queue))), ("limit", Value::Int(Some(limit as i64))));
+    sql.rows(&PICK_JOBS, &[queue, limit, kinds, suspects, sql.now_param()])
+}
+
+/// Goes on behind what has been found as long as others take it first.
+fn find_then_pick(
+    sql: &mut Sql<'_>,
+    queue: &str,
+    mut stretch: Stretch,
+    limit: usize,
+    claimant: &Claimant<'_>,
+) -> Result<Vec<Row>> {
+    let mut picked = Vec::new();
+    loop {
+        let wanted = limit - picked.len();
+        let [name, most, from_priority, from_at, from_id, _] = within(queue, stretch, wanted);
+        let [kinds, suspects] = claimant.params();
+        let params = [name, most, from_priority, from_at, from_id, kinds, suspects, sql.now_param()];
+        let mut rows = sql.rows(&FIND_JOBS, &params)?;
+        let place = |row: &mut Row| Ok(Position { id: row.int()?, at: row.time()? });
+        let found = rows.iter_mut().map(place).collect::<Result<Vec<_>>>()?;
+        let Some(&last) = found.last() else { return Ok(picked) };
+        let ids = serde_json::Value::from_iter(found.iter().map(|place| place.id)).to_string();
+        picked.extend(sql.rows(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()])?);
+        if picked.len() == limit || found.len() < wanted {
+            return Ok(picked);
+        }
+        stretch.from = last;
+    }
 }
 
 /// Where a statement looks that reads one stretch of one queue.

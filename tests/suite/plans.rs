@@ -25,10 +25,12 @@ const ID: &str = "primary key";
 
 /// What a statement may read jobs and workers through, the first of which it must; and whether it may sort what it has
 /// found. `list_workers` is not among them: it reads all workers, and sorts them. Nor is `register_worker`, which only inserts.
-const STATEMENTS: [(&str, &[&str], bool); 30] = [
+const STATEMENTS: [(&str, &[&str], bool); 32] = [
     ("claim_jobs", &[CLAIM, UNIQUE, ID], false),
     ("pick_jobs", &[CLAIM, UNIQUE], false),
     ("mark_jobs", &[ID], false),
+    ("find_jobs", &[CLAIM, UNIQUE], false),
+    ("pick_found", &[ID], false),
     ("due_jobs", &[DUE, UNIQUE], false),
     // It groups a batch by unique key; and where little is due, PostgreSQL sorts that.
     ("promote_jobs", &[ID, DUE, UNIQUE], true),
@@ -200,7 +202,7 @@ fn check(db: &Db, kept: bool) {
             checked += 1;
         }
     }
-    assert!(checked >= STATEMENTS.len() - 3, "{checked}");
+    assert!(checked >= STATEMENTS.len() - 5, "{checked}");
 }
 
 /// The index that serves instead where there are no partial ones.

@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 34] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 36] = [
     ("examine/autovacuum", &["postgres"], "nobody else has it"),
     ("examine/claim_plan", &["mariadb", "postgres"], "SQLite's claim names its index, and fails without"),
     ("examine/dead_tuples", &["postgres"], "nobody else leaves them in the table"),
@@ -25,6 +25,12 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 34] = [
     ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
     ("pick_jobs", &["mariadb"], "the first half of its claim"),
     ("mark_jobs", &["mariadb"], "the second half of its claim"),
+    (
+        "find_jobs",
+        &["mariadb"],
+        "a claim that does not begin at the head: a lock at the end of a range reaches too far",
+    ),
+    ("pick_found", &["mariadb"], "what find_jobs has found"),
     ("due_jobs", &["mariadb"], "the first half of its promotion; promote_jobs is the second"),
     ("insert_available", &["mariadb", "postgres"], "SQLite's time is ours, so that insert_rows serves"),
     ("in_transaction", &["mariadb"], "the server has to be asked; SQLite's library knows"),
@@ -138,9 +144,10 @@ const OTHER_WORDS: [&str; 11] =
     ["USAGE", "SYSTEM", "autovacuum", "default", "fillfactor", "index", "jit", "main", "now", "off", "table"];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 11] = [
+const IN_CODE: [(&str, &str, &str); 12] = [
     ("migrate/parts.rs", "CREATE", "a word that is looked for"),
     ("examine/listen.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
+    ("bin/drip/tui/fixture.rs", "UPDATE drip_worker", "workers for the tests, as none of this process would be"),
     ("queue/tidy.rs", "PRAGMA busy_timeout = ", "takes no parameter"),
     ("dialect/connection.rs", "SAVEPOINT drip_step", "controls a transaction, alike everywhere"),
     ("dialect/connection.rs", "ROLLBACK TO SAVEPOINT drip_step", "controls a transaction, alike everywhere"),

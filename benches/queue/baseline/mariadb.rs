@@ -44,7 +44,6 @@ impl Bare for Mariadb {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
         let wanted = params! {
             "queue" => "default", "limit" => limit, "kinds" => KINDS, "suspects" => 0, "now" => None::<String>,
-            "from_priority" => 0, "from_at" => mysql::Value::Date(1970, 1, 1, 0, 0, 0, 0), "from_id" => 0,
         };
         let rows: Vec<mysql::Row> = tx.exec(&self.pick, wanted)?;
         let Some(at) = rows.last().and_then(|row| row.as_ref(row.len() - 1)).cloned() else { return Ok(Vec::new()) };

@@ -133,7 +133,7 @@ fn what_a_claim_has_passed_is_not_read_again(db: &Db) {
 
 /// How much a claim reads which looks for jobs of the first priority behind this one, and finds the `last`.
 fn read_by_claim(db: &Db, last: i64, behind: i64) -> i64 {
-    let name = if db.dialect == Dialect::Postgres { "claim_jobs" } else { "pick_jobs" };
+    let name = if db.dialect == Dialect::Postgres { "claim_jobs" } else { "find_jobs" };
     let sql = statement::text(db.dialect, name, |name| match name {
         "wanted" => format!(
             r#"'[{{"queue": "q2", "limit": 10, "stretches": [{{"from_priority": 1, "from_at": "2020-01-01T00:00:00Z",
