@@ -29,6 +29,11 @@ impl App {
         connect::client(&self.global)
     }
 
+    /// As [`client`](App::client), for as many threads that each want a connection.
+    pub fn client_with_connections(&self, connections: u32) -> Outcome<Client> {
+        connect::client_with_connections(&self.global, connections)
+    }
+
     /// As [`client`](App::client), of a database whose file need not be there yet.
     pub fn client_of_new(&self) -> Outcome<Client> {
         connect::client_of_new(&self.global)

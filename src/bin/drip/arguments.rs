@@ -5,8 +5,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure, jobs::JobsCommand,
-    maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
+    bench::BenchCommand, completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure,
+    jobs::JobsCommand, maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
     schedules::SchedulesCommand, stats::StatsCommand, time::duration, workers::WorkersCommand,
 };
 
@@ -71,6 +71,8 @@ pub enum Command {
     Stats(StatsCommand),
     /// Find out what slows or stops the queue, why that matters, and what to type
     Doctor(DoctorCommand),
+    /// Measure how fast the queue is in this database, and leave nothing behind
+    Bench(BenchCommand),
     /// Write what a shell needs to complete command lines
     Completions(CompletionsCommand),
 }

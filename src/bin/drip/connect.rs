@@ -16,22 +16,27 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client of the database that was named.
 pub fn client(global: &Global) -> Outcome<Client> {
+    client_with_connections(global, CONNECTIONS)
+}
+
+/// As [`client`], with so many connections at the most, which are opened as they are needed.
+pub fn client_with_connections(global: &Global, connections: u32) -> Outcome<Client> {
     let url = url(global)?;
     match missing_file(&url) {
         // SQLite would make an empty one, and answer that there are no jobs.
         Some(path) => Err(Failure::failed(format!("there is no file {}", escaped(path)))
             .advise("check the path; `drip migrate` makes a new database")),
-        None => connect(global, &url),
+        None => connect(global, &url, connections),
     }
 }
 
 /// As [`client`], of a database whose file need not be there yet.
 pub fn client_of_new(global: &Global) -> Outcome<Client> {
-    connect(global, &url(global)?)
+    connect(global, &url(global)?, CONNECTIONS)
 }
 
-fn connect(global: &Global, url: &str) -> Outcome<Client> {
-    let builder = Client::builder().pool_size(CONNECTIONS).pool_timeout(PATIENCE);
+fn connect(global: &Global, url: &str, connections: u32) -> Outcome<Client> {
+    let builder = Client::builder().pool_size(connections).pool_timeout(PATIENCE);
     Ok(builder.search_timeout(global.search_timeout).connect(url)?)
 }
 

@@ -5,6 +5,7 @@
 
 mod app;
 mod arguments;
+mod bench;
 mod completions;
 mod connect;
 mod doctor;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Maintenance(command) => command.run(&mut app),
         Command::Stats(command) => command.run(&mut app),
         Command::Doctor(command) => command.run(&mut app),
+        Command::Bench(command) => command.run(&mut app),
         Command::Completions(command) => command.run(&mut app),
     };
     let flushed = app.output.flush().map_err(Failure::from);
