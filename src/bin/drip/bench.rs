@@ -101,13 +101,13 @@ impl BenchCommand {
         let mut figures = Vec::new();
         let measured = self.measure(app, &site, &mut figures);
         let removed = site.close();
-        show(&mut app.output, site.client.dialect(), &figures)?;
+        let shown = show(&mut app.output, site.client.dialect(), &figures);
         match (measured, removed) {
             (Err(measured), Err(removed)) => {
                 measured.tell();
                 Err(removed)
             }
-            (measured, removed) => removed.and(measured),
+            (measured, removed) => removed.and(measured).and(shown),
         }
     }
 
@@ -168,13 +168,18 @@ fn show(output: &mut Output, dialect: Dialect, figures: &[Figure]) -> Outcome {
     let of_figures = figures.iter().map(|figure| FigureDocument::new(dialect, figure)).collect();
     let document = BenchDocument { database: dialect.name(), figures: of_figures };
     match output.is_for_people() {
-        true => output.table(table(figures)),
+        true => {
+            output.table(table(figures))?;
+            let database = dialect.name();
+            output
+                .line(format!("\nTrue of this {database} database, as it is set up and laden now, from this machine."))
+        }
         false => output.many(&document, &document.figures),
     }
 }
 
 fn table(figures: &[Figure]) -> Table {
-    let mut table = Table::new(&["FIGURE", "VALUE", "UNIT", "OF", "SECONDS", "THREADS"]);
+    let mut table = Table::new(&["FIGURE", "VALUE", "UNIT", "COUNT", "SECONDS", "THREADS"]);
     for one in figures {
         table.row([
             text(one.name),
@@ -198,7 +203,8 @@ impl Figure {
     /// Rates are large, and times are small.
     fn value_for_people(&self) -> String {
         match self.unit {
-            "ms" => format!("{:.3}", self.value),
+            "ms" if self.value < 0.1 => format!("{:.4}", self.value),
+            "ms" => format!("{:.2}", self.value),
             _ if self.value < 100.0 => format!("{:.1}", self.value),
             _ => figure(self.value.round() as u64),
         }

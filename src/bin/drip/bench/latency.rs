@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     Figure, Limits,
-    site::{BEAT, KIND, Patience, Site, bar, not_run},
+    site::{BEAT, KIND, Site, bar, not_run},
 };
 use crate::failure::Outcome;
 
@@ -88,8 +88,8 @@ fn beside(
     epoch: Instant,
     starts: &Receiver<Duration>,
 ) -> Outcome<Vec<Duration>> {
-    let ready = Patience::of(READY);
-    while client.dialect() == Dialect::Postgres && !running.health().listening && !ready.is_over() {
+    let ready = Instant::now() + READY;
+    while client.dialect() == Dialect::Postgres && !running.health().listening && Instant::now() < ready {
         site.interrupt.wait(BEAT / 10);
         site.go_on()?;
     }
@@ -106,16 +106,16 @@ fn beside(
         bar.set_position(n.into());
     }
     // The first one found connections that were still to be opened.
-    let patience = Patience::of(limits.time);
-    (0..=jobs).map(|_| next(site, limits, starts, &patience)).skip(1).collect()
+    let latest = Instant::now() + limits.time;
+    (0..=jobs).map(|_| next(site, limits, starts, latest)).skip(1).collect()
 }
 
-fn next(site: &Site, limits: &Limits, starts: &Receiver<Duration>, patience: &Patience) -> Outcome<Duration> {
+fn next(site: &Site, limits: &Limits, starts: &Receiver<Duration>, latest: Instant) -> Outcome<Duration> {
     loop {
         site.go_on()?;
         match starts.recv_timeout(BEAT) {
             Ok(time) => return Ok(time),
-            Err(RecvTimeoutError::Timeout) if !patience.is_over() => {}
+            Err(RecvTimeoutError::Timeout) if Instant::now() < latest => {}
             Err(_) => return Err(not_run(limits.time)),
         }
     }

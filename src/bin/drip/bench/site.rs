@@ -1,10 +1,6 @@
 //! Where is measured: a queue of its own, whose jobs are removed in the end.
 
-use std::{
-    fmt::Write,
-    ops::RangeFrom,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, ops::RangeFrom, time::Duration};
 
 use drip::{Client, JobFilter, NewJob, State, Worker};
 use indicatif::{ProgressBar, ProgressFinish, ProgressState, ProgressStyle};
@@ -118,19 +114,6 @@ pub fn bar(what: &'static str, jobs: u32) -> ProgressBar {
     let bar = ProgressBar::new(jobs.into()).with_prefix(what).with_style(style.with_key("rate", rate));
     bar.tick();
     bar.with_finish(ProgressFinish::AndClear)
-}
-
-/// A wait for something that may not come.
-pub struct Patience(Instant);
-
-impl Patience {
-    pub fn of(time: Duration) -> Patience {
-        Patience(Instant::now() + time)
-    }
-
-    pub fn is_over(&self) -> bool {
-        Instant::now() >= self.0
-    }
 }
 
 /// Somebody keeps the jobs from being run.
