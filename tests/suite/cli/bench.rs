@@ -156,6 +156,32 @@ on_every_database! {
         only(db, &others);
     }
 
+    fn a_job_that_somebody_else_runs_is_removed_too(db: &Db) {
+        let others = others(db);
+        let child = start(db, &["bench", "insert_single", "-n", "90000000", "--seconds", "600"]);
+        eventually("it inserts", || inserted(db, &others) > 5);
+        let queue = drip::list_jobs(&db.client, &JobFilter::new(), Page::newest_first().limit(1)).unwrap().jobs.remove(0).queue;
+        assert!(queue.starts_with("drip-bench-"), "{queue}");
+        assert_eq!(drip::fetch_jobs(&real_time(db), &queue, "by hand", 3).unwrap().len(), 3);
+        interrupt(&child);
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1));
+        only(db, &others);
+    }
+
+    fn what_it_cannot_remove_it_says_how_to(db: &Db) {
+        let others = others(db);
+        let child = start(db, &["bench", "insert_single", "-n", "90000000", "--seconds", "600"]);
+        eventually("it inserts", || inserted(db, &others) > 2);
+        db.execute("ALTER TABLE drip_job RENAME TO elsewhere");
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        db.execute("ALTER TABLE elsewhere RENAME TO drip_job");
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        let line = ran.err.split("`drip ").last().unwrap().split('`').next().unwrap();
+        assert!(line.starts_with("jobs delete --queue drip-bench-"), "{}", ran.err);
+        done(db, &line.split(' ').collect::<Vec<_>>());
+        only(db, &others);
+    }
+
     fn it_wants_the_tables_and_makes_none(db: &Db) {
         let empty = db.unmigrated();
         // SQLite's file is made by whoever connects.
