@@ -1,5 +1,6 @@
 //! The command line: what it shows, refuses, asks, and answers to scripts, on every database.
 
+mod bench;
 mod doctor;
 mod many;
 mod program;

@@ -5,8 +5,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure, jobs::JobsCommand,
-    maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
+    bench::BenchCommand, completions::CompletionsCommand, doctor::DoctorCommand, escape::without_passwords, failure,
+    jobs::JobsCommand, maintenance::MaintenanceCommand, migrate::MigrateCommand, output::Format, queues::QueuesCommand,
     schedules::SchedulesCommand, stats::StatsCommand, time::duration, tui::TuiCommand, workers::WorkersCommand,
 };
 
@@ -73,6 +73,8 @@ pub enum Command {
     Doctor(DoctorCommand),
     /// See all of it on a screen, live, and change it
     Tui(TuiCommand),
+    /// Measure how fast the queue is in this database, and leave nothing behind
+    Bench(BenchCommand),
     /// Write what a shell needs to complete command lines
     Completions(CompletionsCommand),
 }

@@ -5,6 +5,7 @@
 
 mod app;
 mod arguments;
+mod bench;
 mod completions;
 mod connect;
 mod doctor;
@@ -53,6 +54,7 @@ fn run(arguments: Arguments) -> Outcome {
         Command::Stats(command) => command.run(&mut app),
         Command::Doctor(command) => command.run(&mut app),
         Command::Tui(command) => command.run(&mut app),
+        Command::Bench(command) => command.run(&mut app),
         Command::Completions(command) => command.run(&mut app),
     };
     let flushed = app.output.flush().map_err(Failure::from);

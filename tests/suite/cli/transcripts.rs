@@ -156,6 +156,7 @@ fn help() {
                 "migrate -h",
                 "stats -h",
                 "doctor -h",
+                "bench -h",
                 "completions -h",
             ],
         );

@@ -1,6 +1,7 @@
 //! The documents that `--format json` and `jsonl` show: types of their own, so that those of the library may change and
 //! what scripts read does not. Fields may be added here; none is renamed, removed, or given another type.
 
+mod bench;
 mod jobs;
 mod queues;
 mod upkeep;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use drip::Count;
 use serde::Serialize;
 
-pub use self::{jobs::*, queues::*, upkeep::*};
+pub use self::{bench::*, jobs::*, queues::*, upkeep::*};
 
 /// A figure; there may be more where counting was broken off.
 #[derive(Debug, Serialize)]
