@@ -22,13 +22,18 @@ enum Connection {
 /// All rows of all tables that the operations write to, as text. Ids that have been given since are told by their order.
 pub type Picture = Vec<Vec<Option<String>>>;
 
-const TABLES: [(&str, &str); 4] =
-    [("drip_job", "id"), ("drip_queue", "name"), ("drip_schedule", "name"), ("effect", "job_id")];
+/// What they are sorted by, and in which column they name a job.
+const TABLES: [(&str, &str, Option<usize>); 4] = [
+    ("drip_job", "id", Some(0)),
+    ("drip_queue", "name", None),
+    ("drip_schedule", "name", Some(15)),
+    ("effect", "job_id", Some(0)),
+];
 
 impl Desk {
     pub fn at(db: &Db) -> Desk {
         let mut connection = Connection::open(db);
-        for (table, _) in TABLES {
+        for (table, ..) in TABLES {
             connection.run(&format!("CREATE TABLE saved_{table} AS SELECT * FROM {table}"));
         }
         let newest = connection.rows("SELECT max(id) FROM drip_job")[0][0].as_ref().unwrap().parse().unwrap();
@@ -42,15 +47,18 @@ impl Desk {
     }
 
     pub fn picture(&mut self) -> Picture {
-        let mut picture = Vec::new();
-        for (table, order) in TABLES {
-            picture.push(vec![Some(table.to_owned())]);
-            picture.extend(self.connection.rows(&format!("SELECT * FROM {table} ORDER BY {order}")));
-        }
         let ids = self.connection.rows(&format!("SELECT id FROM drip_job WHERE id > {} ORDER BY id", self.newest));
-        for (order, id) in ids.into_iter().flatten().enumerate() {
-            let cells = picture.iter_mut().flatten().filter(|cell| **cell == id);
-            cells.for_each(|cell| *cell = Some(format!("new job {order}")));
+        let ids: Vec<_> = ids.into_iter().flatten().collect();
+        let mut picture = Vec::new();
+        for (table, order, job) in TABLES {
+            let mut rows = self.connection.rows(&format!("SELECT * FROM {table} ORDER BY {order}"));
+            for cell in rows.iter_mut().filter_map(|row| row.get_mut(job?)) {
+                if let Some(order) = ids.iter().position(|id| id == cell) {
+                    *cell = Some(format!("new job {order}"));
+                }
+            }
+            picture.push(vec![Some(table.to_owned())]);
+            picture.append(&mut rows);
         }
         picture
     }
@@ -58,7 +66,7 @@ impl Desk {
     /// Puts everything back.
     pub fn restore(&mut self) {
         self.connection.run("BEGIN");
-        for (table, _) in TABLES {
+        for (table, ..) in TABLES {
             self.connection.run(&format!("DELETE FROM {table}"));
             self.connection.run(&format!("INSERT INTO {table} SELECT * FROM saved_{table}"));
         }
@@ -71,7 +79,7 @@ impl Desk {
             Connection::Sqlite(_) => self.connection.run("BEGIN IMMEDIATE"),
             _ => {
                 self.connection.run("BEGIN");
-                for (table, _) in TABLES {
+                for (table, ..) in TABLES {
                     self.connection.run(&format!("SELECT * FROM {table} FOR UPDATE"));
                 }
             }

@@ -124,10 +124,6 @@ pub const WRITES: &[Operation] = &[
     ("promote_jobs", |_, on| promote_jobs(on).map(drop)),
     ("expire_jobs", |_, on| expire_jobs(on).map(drop)),
     ("rescue_overdue_jobs", |_, on| rescue_overdue_jobs(on, &RescueAfter::new(Duration::from_secs(1))).map(drop)),
-    ("retain_jobs", |scene, on| {
-        let on = AnySession::new(on).at(scene.db.clock.now() + Duration::from_secs(400 * 86_400));
-        retain_jobs(on, &Retention::default()).map(drop)
-    }),
     ("upsert_queue", |_, on| upsert_queue(on, "new", json!({"by": 1})).map(drop)),
     ("pause_queue", |_, on| pause_queue(on, "known").map(drop)),
     ("resume_queue", |_, on| resume_queue(on, "paused").map(drop)),
@@ -137,35 +133,45 @@ pub const WRITES: &[Operation] = &[
     ("pause_schedule", |_, on| pause_schedule(on, "hourly").map(drop)),
     ("resume_schedule", |_, on| resume_schedule(on, "paused").map(drop)),
     ("run_schedule_now", |_, on| run_schedule_now(on, "hourly").map(drop)),
-    ("fire_schedules", |_, on| fire_schedules(on)?.into_iter().try_for_each(|fired| fired.error.map_or(Ok(()), Err))),
     ("delete_schedule", |_, on| delete_schedule(on, "hourly").map(drop)),
-    ("Client::transaction", |_, on| transaction(on)),
-    ("Worker::work_once", |scene, on| work_once(scene, on)),
+    ("Client::transaction", transaction),
+];
+
+/// What writes in several transactions, of which each is whole, and goes on where it ended when it is called again.
+pub const IN_PARTS: &[Operation] = &[
+    ("retain_jobs", |scene, on| {
+        let on = AnySession::new(on).at(scene.db.clock.now() + Duration::from_secs(400 * 86_400));
+        retain_jobs(on, &Retention::default()).map(drop)
+    }),
+    ("fire_schedules", |_, on| fire_schedules(on)?.into_iter().try_for_each(|fired| fired.error.map_or(Ok(()), Err))),
+    ("Worker::work_once", work_once),
 ];
 
 /// A row of the application's own, and a job.
-fn transaction(on: &Client) -> Result<()> {
+fn transaction(scene: &Scene<'_>, on: &Client) -> Result<()> {
+    let insert = |on: AnySession<'_>| insert_job(on.at(scene.db.clock.now()), plain()).map(drop);
     const EFFECT: &str = "INSERT INTO effect (job_id) VALUES (0)";
     match on.dialect() {
         Dialect::Postgres => on.transaction(|tx: &mut postgres::Transaction| {
             tx.batch_execute(EFFECT)?;
-            insert_job(&mut *tx, plain()).map(drop)
+            insert(AnySession::new(tx))
         }),
         Dialect::Mariadb => on.transaction(|tx: &mut mysql::Transaction| {
             tx.query_drop(EFFECT)?;
-            insert_job(&mut *tx, plain()).map(drop)
+            insert(AnySession::new(tx))
         }),
         _ => on.transaction(|tx: &mut rusqlite::Transaction| {
             tx.execute_batch(EFFECT)?;
-            insert_job(&mut *tx, plain()).map(drop)
+            insert(AnySession::new(tx))
         }),
     }
 }
 
 fn work_once(scene: &Scene<'_>, on: &Client) -> Result<()> {
-    let worker = transactional(scene.db, Worker::new(on).queue("once"), "once", |tx, context| -> HandlerResult {
+    let now = scene.db.clock.now();
+    let worker = transactional(scene.db, Worker::new(on).queue("once"), "once", move |tx, context| -> HandlerResult {
         tx.execute(&effect(context))?;
-        Ok(insert_job(tx.on(), plain()).map(drop)?)
+        Ok(insert_job(tx.on().at(now), plain()).map(drop)?)
     });
     match worker.work_once()? {
         Worked::Failed(job) => Err(Error::other(format!("{:?}", job.errors.last()))),

@@ -1,12 +1,12 @@
 //! SQLite connections that fail: there is no wire to cut, but there are hooks.
 //!
 //! A statement is interrupted, or refused, before it has done anything; a commit is refused; and a commit that has taken
-//! effect is said to have failed, as SQLite does when the hook that is told of the log's growth answers an error. Any other
-//! statement whose reply is lost has taken no effect: what it did in its transaction goes with that.
+//! effect is said to have failed, as SQLite does when the hook that is told of the log's growth answers an error, or the one
+//! that is asked for progress. The reply to any other statement cannot be lost: SQLite undoes what it says has failed.
 
 use std::sync::{Arc, Mutex};
 
-use drip::{Client, Clock};
+use drip::{Client, ClientBuilder};
 use rusqlite::{
     Connection, Error, ffi,
     hooks::{AuthAction, Authorization},
@@ -19,8 +19,10 @@ pub enum Trouble {
     Refused,
     RefusedFromThenOn,
     CommitRefused,
-    /// It counts, and SQLite answers this code.
-    CommitUnheard(i32),
+    /// It counts, and the hook that is told so fails.
+    CommitUnheard,
+    /// It counts, and the hook that is asked whether to go on says no.
+    CommitInterrupted,
 }
 
 #[derive(Debug)]
@@ -43,10 +45,8 @@ impl Troubled {
         Troubled { path: url.trim_start_matches("sqlite://").to_owned(), plan: Arc::default() }
     }
 
-    /// A client that has one connection.
-    pub fn client(&self, clock: &Clock, connections: u32) -> Client {
+    pub fn client(&self, builder: ClientBuilder) -> Client {
         let troubled = self.clone();
-        let builder = Client::builder().clock(clock.clone()).pool_size(connections);
         builder.from_connector(move || troubled.connect()).unwrap()
     }
 
@@ -68,8 +68,8 @@ impl Troubled {
         let [asked, going, committing, committed] = std::array::from_fn(|_| self.clone());
         connection.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| asked.authorize(context.action)))?;
         connection.progress_handler(1, Some(move || going.interrupts()))?;
-        connection.commit_hook(Some(move || committing.counts(|trouble| trouble == Trouble::CommitRefused)))?;
-        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, _: i32| committed.unheard()))?;
+        connection.commit_hook(Some(move || committing.refuses_commit()))?;
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, _: i32| committed.hears_of_commit()))?;
         Ok(connection)
     }
 
@@ -88,7 +88,7 @@ impl Troubled {
             Delete { .. } | Insert { .. } | Savepoint { .. } | Select | Transaction { .. } | Update { .. }
         );
         if counted && self.counts(|trouble| trouble == Trouble::Interrupted) {
-            self.plan.lock().unwrap().as_mut().expect("has just struck").interrupts = true;
+            self.interrupt();
         }
         match counted && self.counts(|trouble| matches!(trouble, Trouble::Refused | Trouble::RefusedFromThenOn)) {
             true => Authorization::Deny,
@@ -100,12 +100,22 @@ impl Troubled {
         self.plan.lock().unwrap().as_mut().is_some_and(|plan| std::mem::take(&mut plan.interrupts))
     }
 
-    fn unheard(&self) -> Result<(), Error> {
-        let code = match self.plan.lock().unwrap().as_ref().map(|plan| plan.trouble) {
-            Some(Trouble::CommitUnheard(code)) => code,
-            _ => return Ok(()),
-        };
-        let unheard = self.counts(|trouble| matches!(trouble, Trouble::CommitUnheard(_)));
-        if unheard { Err(Error::SqliteFailure(ffi::Error::new(code), None)) } else { Ok(()) }
+    /// In the middle of a commit, which can be refused here and then cannot be stopped any more.
+    fn refuses_commit(&self) -> bool {
+        if self.counts(|trouble| trouble == Trouble::CommitInterrupted) {
+            self.interrupt();
+        }
+        self.counts(|trouble| trouble == Trouble::CommitRefused)
+    }
+
+    fn interrupt(&self) {
+        self.plan.lock().unwrap().as_mut().expect("has just struck").interrupts = true;
+    }
+
+    fn hears_of_commit(&self) -> Result<(), Error> {
+        match self.counts(|trouble| trouble == Trouble::CommitUnheard) {
+            true => Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+            false => Ok(()),
+        }
     }
 }

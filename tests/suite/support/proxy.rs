@@ -113,6 +113,12 @@ impl Proxy {
         }
     }
 
+    /// Cuts those connections that have fallen silent.
+    pub fn cut_silent(&self) {
+        let mut open = self.state.open.lock().unwrap();
+        open.extract_if(.., |passage| passage.is_lost.load(Ordering::SeqCst)).for_each(|passage| passage.cut());
+    }
+
     /// From now on drops PostgreSQL's notifications, and nothing else.
     pub fn swallow_notifications(&self) {
         self.state.swallows.store(true, Ordering::SeqCst);
