@@ -39,6 +39,8 @@ impl<'s> Untouched<'s> {
 
     /// Looks at what a fault has led to, and puts everything back; answers whether the operation has taken effect.
     fn judge(&self, case: &str, answer: &Result<()>, may_count: bool, desk: &mut Desk) -> bool {
+        // A server may notice a moment later that a connection is gone; nothing stays locked.
+        desk.lock_everything();
         let mut now = desk.picture();
         if answer.is_err() && is_one_of(self.operation, IN_PARTS) {
             (self.operation.1)(self.scene, &self.scene.db.client).unwrap();
@@ -53,7 +55,6 @@ impl<'s> Untouched<'s> {
         };
         let changed = || now.iter().find(|row| !desk.first().contains(row) && !self.after.contains(row));
         assert!(is_fitting, "{case}: it answers {answer:?}, and unlike before and after is {:?}", changed());
-        desk.lock_everything();
         if !nothing {
             desk.restore();
         }
@@ -173,6 +174,9 @@ fn sweep_sqlite(trouble: Trouble, fits: fn(&Error) -> bool) -> usize {
     unknown
 }
 
+/// So many of those that write search first, and then there is no hook any more that could interrupt a commit.
+const SEARCHES: usize = 5;
+
 /// The database has refused a statement, and nothing is known of why.
 fn is_refusal(error: &Error) -> bool {
     let is_known = error.is_invalid_input() || error.is_not_found() || error.is_wrong_state() || error.is_lost_claim();
@@ -237,6 +241,6 @@ fn sqlite_a_commit_that_is_refused_has_no_effect() {
 fn sqlite_a_commit_that_counts_and_is_said_to_have_failed_is_not_done_again() {
     for trouble in [Trouble::CommitUnheard, Trouble::CommitInterrupted] {
         let unknown = sweep_sqlite(trouble, Error::is_unavailable);
-        assert!(unknown >= WRITES.len(), "{trouble:?}: {unknown} of {}", WRITES.len());
+        assert!(unknown >= WRITES.len() - SEARCHES, "{trouble:?}: {unknown} of {}", WRITES.len());
     }
 }

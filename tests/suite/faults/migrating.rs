@@ -31,7 +31,7 @@ on_every_server! {
     fn a_migration_goes_on_whichever_call_has_failed(db: &Db) {
         let (proxy, url) = Proxy::before(&db.url);
         let client = super::through(&url, db, 1);
-        let fault = |number: usize| if number % 2 == 0 { Fault::Unsent } else { Fault::Unanswered };
+        let fault = |number: usize| if number.is_multiple_of(2) { Fault::Unsent } else { Fault::Unanswered };
         sweep(
             db,
             &client,

@@ -99,9 +99,7 @@ pub const WRITES: &[Operation] = &[
         insert_job(on, replacing).map(drop)
     }),
     ("insert_many", |_, on| insert_many(on, (0..3).map(|_| plain())).map(drop)),
-    ("insert_many, unique", |_, on| {
-        insert_many(on, [unique(), plain(), plain().unique(Unique::new())]).map(drop)
-    }),
+    ("insert_many, unique", |_, on| insert_many(on, [unique(), plain(), plain().unique(Unique::new())]).map(drop)),
     ("insert_many_fast", |_, on| insert_many_fast(on, (0..3).map(|_| plain())).map(drop)),
     ("update_job", |scene, on| update_job(on, scene.waiting.id, JobUpdate::new().priority(4)).map(drop)),
     ("swap_job", |scene, on| swap_job(on, scene.waiting.id, |_| Ok(JobUpdate::new().priority(4))).map(drop)),

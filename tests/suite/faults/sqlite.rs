@@ -66,7 +66,8 @@ impl Troubled {
         // Each statement is prepared whenever it is run, and so asks whether it may.
         connection.set_prepared_statement_cache_capacity(0);
         let [asked, going, committing, committed] = std::array::from_fn(|_| self.clone());
-        connection.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| asked.authorize(context.action)))?;
+        connection
+            .authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| asked.authorize(context.action)))?;
         connection.progress_handler(1, Some(move || going.interrupts()))?;
         connection.commit_hook(Some(move || committing.refuses_commit()))?;
         connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, _: i32| committed.hears_of_commit()))?;
