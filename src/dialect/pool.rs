@@ -35,6 +35,10 @@ pub(crate) mod sealed {
         fn limit_time(&mut self, _limit: Option<Duration>) -> Result<()> {
             Ok(())
         }
+        /// Whether a transaction is known to be open on it, which could not be rolled back.
+        fn is_left_open(&self) -> bool {
+            false
+        }
         /// Whether it answers: one round trip.
         fn is_alive(&mut self) -> bool;
         /// Settings for any connection of our own.
@@ -362,6 +366,7 @@ impl<D: Driver> ManageConnection for Manager<D> {
     }
 
     fn has_broken(&self, connection: &mut Kept<D>) -> bool {
-        connection.failed
+        // Closed, it lets go of what an open transaction has locked.
+        connection.failed || connection.driver.is_left_open()
     }
 }

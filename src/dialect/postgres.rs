@@ -45,6 +45,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// table is analysed.
 const PLAN_LIFE: Duration = Duration::from_secs(2);
 
+const NO_PREPARED: &str = "prepared statements do not stay on their connection: is there a pooler in transaction mode? \
+     Connect to the server itself, or let the pooler keep track of them (PgBouncer's max_prepared_statements)";
+
 /// With what the binary format of `COPY` begins: its signature, no flags, no extension. Then come the rows, each a number
 /// of fields and these behind their lengths; -1 fields are the end (PostgreSQL's manual, "COPY", Binary Format). By hand:
 /// the driver's writer of rows goes through its runtime for each, which is two thirds of what a row then costs us.
@@ -404,6 +407,7 @@ fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
         SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),
         SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::unavailable("the database is read-only; is it a replica?")),
         SqlState::QUERY_CANCELED => Some(Error::cancelled()),
+        SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => Some(Error::unsupported(NO_PREPARED)),
         SqlState::TOO_MANY_CONNECTIONS | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             Some(Error::unavailable("PostgreSQL ended the connection"))
         }

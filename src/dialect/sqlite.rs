@@ -14,7 +14,7 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi,
+    Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -36,6 +36,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many steps of its virtual machine SQLite takes between two looks at the time: some tenths of a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+const COMMIT: &str = "COMMIT";
+const UNKNOWN: &str = "the commit was over when SQLite reported an error: whether it counts is not known";
 
 /// More than the statements of this crate, so that none is prepared twice.
 const CACHED_STATEMENTS: usize = 64;
@@ -162,7 +165,7 @@ impl sealed::Driver for Connection {
         let _turn = lock.wait(BUSY_TIMEOUT)?;
         let mut tx = self.transaction_with_behavior(TransactionBehavior::Immediate).map_err(classify)?;
         work(OpenTransaction::Sqlite(&mut tx))?;
-        tx.commit().map_err(classify)
+        commit(&tx)
     }
 
     /// A write of one statement queues like any other.
@@ -183,9 +186,24 @@ impl sealed::Driver for Connection {
         self.progress_handler(STEPS_BETWEEN_LOOKS, limited).map_err(classify)
     }
 
+    fn is_left_open(&self) -> bool {
+        !self.is_autocommit()
+    }
+
     /// There is no server that could hang up.
     fn is_alive(&mut self) -> bool {
         true
+    }
+}
+
+/// A commit may be over, and count, and yet be told as an error: a hook has failed that ran after it. Tried again, all of it
+/// would be done twice.
+fn commit(tx: &Transaction<'_>) -> Result<()> {
+    let Err(error) = tx.execute_batch(COMMIT) else { return Ok(()) };
+    let is_over = tx.is_autocommit() && error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation);
+    match classify(error) {
+        error if is_over && !error.is_unavailable() => Err(Error::unavailable(UNKNOWN).because(error)),
+        error => Err(error),
     }
 }
 

@@ -22,6 +22,7 @@ mod differential; // every database answers the same calls the same
 mod edit; // jobs that wait or have ended are changed, and removed, whole
 mod examine; // what slows or stops the queue is found, and told with what to type
 mod examples; // every example runs on every database, and shows what it is there for
+mod faults; // whichever call fails, and however: done once, or not at all, and the client goes on
 mod fence; // nothing that an earlier claim does touches a later one
 mod firing; // each slot of a schedule yields one job, whoever looks and whatever the clock does
 mod handlers; // handlers that do what handlers should not

@@ -25,6 +25,6 @@ pub mod work;
 pub use db::{Db, Place, START};
 pub use ear::{Ear, PATIENCE};
 pub use gate::Gate;
-pub use proxy::Proxy;
+pub use proxy::{At, Fault, Pace, Proxy, Span};
 pub use tx::{End, Open, Tx, patiently};
 pub use watch::Watch;

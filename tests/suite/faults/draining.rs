@@ -1,0 +1,79 @@
+//! A worker that is started, and loses a call somewhere on the way: in the end every job is done, and counts once.
+
+use std::time::Duration;
+
+use drip::{Client, Dialect, HandlerResult, JobFilter, NewJob, RetryPolicy, State, Worker, count_jobs, insert_many};
+use serde_json::json;
+
+use super::{Troubled, sqlite::Trouble};
+use crate::support::{
+    At, Db, Fault, Place, Proxy, Span,
+    watch::eventually,
+    work::{done, effect, transactional},
+};
+
+/// How many jobs there are, half of them transactional.
+const JOBS: i64 = 20;
+
+/// Starts a worker, waits until all is done, and looks at it.
+fn drain(db: &Db, outside: &Client, client: &Client, case: &str) {
+    let kind = |n| if n % 2 == 0 { "plain" } else { "transactional" };
+    db.execute("DELETE FROM drip_job");
+    db.execute("DELETE FROM effect");
+    insert_many(outside, (0..JOBS).map(|n| NewJob::new(kind(n), json!({})))).unwrap();
+    let worker = Worker::new(client).handle_kind("plain", done).concurrency(2).retry(RetryPolicy::immediate());
+    let worker =
+        transactional(db, worker, "transactional", |tx, context| -> HandlerResult { tx.execute(&effect(context)) });
+    let running = worker.poll_interval(Duration::from_millis(20)).start().unwrap();
+    let completed =
+        || count_jobs(outside, &JobFilter::new().state(State::Completed)).unwrap().in_state(State::Completed).number;
+    eventually(&format!("{case}: all is done"), || completed() == JOBS as u64);
+    let report = running.stop(Duration::from_secs(10));
+    assert!(report.is_clean(), "{case}: {report:?}");
+    let effects = db.number("SELECT count(*) FROM effect");
+    let jobs_with_effects = db.number("SELECT count(DISTINCT job_id) FROM effect");
+    assert_eq!((effects, jobs_with_effects), (JOBS / 2, JOBS / 2), "{case}");
+}
+
+/// Numbers that lie closer together at the beginning, where a worker does something new with each call.
+fn numbers(most: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(1), |number| Some(number + 1 + number / 2)).take_while(move |number| *number <= most)
+}
+
+on_every_server! {
+    fn a_worker_that_loses_a_call_completes_every_job(db: &Db) {
+        db.create_effects();
+        let outside = Client::connect(&db.url).unwrap();
+        for fault in [Fault::Unsent, Fault::Unanswered] {
+            for at in numbers(30).map(At::Call).chain(numbers(5).map(At::Commit)) {
+                let (proxy, url) = Proxy::before(&db.url);
+                let client = Client::connect(&url).unwrap();
+                proxy.strike(at, fault, Span::Once);
+                drain(db, &outside, &client, &format!("{fault:?} at {at:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn sqlite_a_worker_that_loses_a_statement_completes_every_job() {
+    let db = Db::of(Dialect::Sqlite, Place::Own).unwrap();
+    db.create_effects();
+    let outside = Client::connect(&db.url).unwrap();
+    let troubled = Troubled::of(&db.url);
+    let troubles = [
+        Trouble::Interrupted,
+        Trouble::Refused,
+        Trouble::CommitRefused,
+        Trouble::CommitUnheard,
+        Trouble::CommitInterrupted,
+    ];
+    for trouble in troubles {
+        for number in numbers(20) {
+            let client = troubled.client(Client::builder());
+            troubled.strike(trouble, number);
+            drain(&db, &outside, &client, &format!("{trouble:?} at {number}"));
+            troubled.heal();
+        }
+    }
+}
