@@ -142,8 +142,9 @@ pub(crate) fn take(
 
 /// Says that a runner is still at all that it does.
 pub(crate) fn keep(sql: &mut Sql<'_>, runner: &str) -> Result<()> {
-    let lease = after(current_time(sql)?, LEASE);
-    sql.change(&KEEP_TASKS, &[("runner", Value::Text(Some(runner))), ("until", Value::Time(Some(lease)))]).map(drop)
+    let now = current_time(sql)?;
+    let (at, until) = (Value::Time(Some(now)), Value::Time(Some(after(now, LEASE))));
+    sql.change(&KEEP_TASKS, &[("runner", Value::Text(Some(runner))), ("at", at), ("until", until)]).map(drop)
 }
 
 /// Ends a run; answers whether it was still this runner's.
