@@ -55,6 +55,9 @@ impl Client {
     /// (also `sqlite:path`).
     /// The connections are not encrypted; for TLS see [`Client::from_connector`].
     ///
+    /// The client of a PostgreSQL database prepares its statements once a connection. A pooler in transaction mode must keep
+    /// track of them (PgBouncer's `max_prepared_statements`), or has to be gone around.
+    ///
     /// # Errors
     /// [`is_invalid_input`](Error::is_invalid_input) when the URL is none of these, or its database's feature is not
     /// compiled in; else why no connection can be made. No error repeats the URL.
