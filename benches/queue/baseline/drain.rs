@@ -4,7 +4,7 @@ use std::{sync::mpsc, thread};
 
 use drip::Dialect;
 
-use super::{Bare, all_of, claims};
+use super::{Bare, FEW, all_of, claims};
 use crate::{Result, database::Fresh};
 
 /// How jobs are drained.
@@ -39,6 +39,20 @@ pub fn in_turn(bare: &mut dyn Bare, how: Drain) -> Result<u32> {
             return Ok(drained);
         }
         drained += finish(bare, &claimed, how)?;
+    }
+}
+
+/// On one connection, a few claims at a time, of which each is completed in a transaction with its effect.
+pub fn with_effects(bare: &mut dyn Bare) -> Result<u32> {
+    let mut drained = 0;
+    loop {
+        let claimed = bare.claim(FEW)?;
+        if claimed.is_empty() {
+            return Ok(drained);
+        }
+        for claim in claimed {
+            drained += all_of(bare.finish_with_effect(claim)?, 1)?;
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, FEW, KINDS, ROWS, Tally, WORKER, all_of, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, KINDS, ROWS, Tally, WORKER, args, effect, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?, ?)";
@@ -64,22 +64,13 @@ impl Bare for Mariadb {
         Ok(self.conn.affected_rows())
     }
 
-    fn drain_in_transactions(&mut self) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(FEW)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            for claim in claimed {
-                let mut tx = self.conn.start_transaction(TxOpts::default())?;
-                tx.query_drop(effect(claim.0))?;
-                let one = params! { "id" => claim.0, "claim_seq" => claim.1, "now" => None::<String> };
-                tx.exec_drop(&self.complete_one, one)?;
-                drained += all_of(tx.affected_rows(), 1)?;
-                tx.commit()?;
-            }
-        }
+    fn finish_with_effect(&mut self, (id, claim_seq): (i64, i64)) -> Result<u64> {
+        let mut tx = self.conn.start_transaction(TxOpts::default())?;
+        tx.query_drop(effect(id))?;
+        tx.exec_drop(&self.complete_one, params! { "id" => id, "claim_seq" => claim_seq, "now" => None::<String> })?;
+        let completed = tx.affected_rows();
+        tx.commit()?;
+        Ok(completed)
     }
 
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()> {

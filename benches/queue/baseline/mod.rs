@@ -89,8 +89,8 @@ pub trait Bare: Send {
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>>;
     /// Completes claims or deletes them, committed by itself; answers how many.
     fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64>;
-    /// Claims all jobs, a few at a time, and completes each in a transaction with its effect; answers how many.
-    fn drain_in_transactions(&mut self) -> Result<u32>;
+    /// Completes a claim in a transaction with its effect; answers how many that were.
+    fn finish_with_effect(&mut self, claim: (i64, i64)) -> Result<u64>;
     /// Inserts jobs one by one, each committed by itself.
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()>;
     /// Inserts jobs one by one in a transaction.

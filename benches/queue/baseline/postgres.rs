@@ -5,7 +5,7 @@ use std::{ops::Range, time::SystemTime};
 
 use postgres::{Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, types::Type};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
@@ -77,21 +77,12 @@ impl Bare for Postgres {
         })
     }
 
-    fn drain_in_transactions(&mut self) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(FEW)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            for claim in claimed {
-                let mut tx = self.client.transaction()?;
-                tx.batch_execute(&effect(claim.0))?;
-                let completed = tx.execute(&self.complete_one, &[&claim.0, &claim.1, &None::<SystemTime>])?;
-                tx.commit()?;
-                drained += all_of(completed, 1)?;
-            }
-        }
+    fn finish_with_effect(&mut self, (id, claim_seq): (i64, i64)) -> Result<u64> {
+        let mut tx = self.client.transaction()?;
+        tx.batch_execute(&effect(id))?;
+        let completed = tx.execute(&self.complete_one, &[&id, &claim_seq, &None::<SystemTime>])?;
+        tx.commit()?;
+        Ok(completed)
     }
 
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()> {

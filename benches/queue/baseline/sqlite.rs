@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, FEW, KINDS, Tally, WORKER, all_of, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, unfinished, whole};
 use crate::{Result, counting, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
@@ -64,22 +64,13 @@ impl Bare for Sqlite {
         if deletes { self.delete(claims) } else { self.complete(claims) }
     }
 
-    fn drain_in_transactions(&mut self) -> Result<u32> {
-        let mut drained = 0;
-        loop {
-            let claimed = self.claim(FEW)?;
-            if claimed.is_empty() {
-                return Ok(drained);
-            }
-            for claim in claimed {
-                let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                tx.execute_batch(&effect(claim.0))?;
-                let one = named_params! { ":id": claim.0, ":claim_seq": claim.1, ":now": now() };
-                let completed = tx.prepare_cached(&self.complete_one)?.execute(one)?;
-                tx.commit()?;
-                drained += all_of(completed as u64, 1)?;
-            }
-        }
+    fn finish_with_effect(&mut self, (id, claim_seq): (i64, i64)) -> Result<u64> {
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(&effect(id))?;
+        let one = named_params! { ":id": id, ":claim_seq": claim_seq, ":now": now() };
+        let completed = tx.prepare_cached(&self.complete_one)?.execute(one)?;
+        tx.commit()?;
+        Ok(completed as u64)
     }
 
     fn insert_singly(&mut self, jobs: Range<u32>) -> Result<()> {

@@ -14,7 +14,7 @@ use mysql::prelude::Queryable;
 use super::drain::{self, Count};
 use crate::{
     Result,
-    baseline::effect,
+    baseline::{drain::with_effects, effect},
     database::{Fresh, Kind},
     noop::Noop,
     options::Options,
@@ -81,7 +81,7 @@ fn drain_barely(database: &Fresh) -> Result<u32> {
     let drained = AtomicU32::new(0);
     thread::scope(|scope| {
         let work = || -> Result<()> {
-            drained.fetch_add(database.bare()?.drain_in_transactions()?, Ordering::Relaxed);
+            drained.fetch_add(with_effects(&mut *database.bare()?)?, Ordering::Relaxed);
             Ok(())
         };
         let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
