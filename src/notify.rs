@@ -14,8 +14,9 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
-    Result,
+    Client, Result,
     dialect::{Connection, Database, Sql, Statement, Value, statement},
+    session::{Mode, own},
 };
 
 static NOTIFY: Statement = statement!("notify_queues" of postgres);
@@ -94,7 +95,17 @@ fn notify(database: &dyn Database, connection: &mut Option<Box<dyn Connection>>,
         None => database.dedicated()?,
     };
     let dialect = open.dialect();
-    Sql::own(&mut *open.link(), dialect, None).rows(&NOTIFY, &[("queues", Value::Json(Some(names)))])?;
+    send(&mut Sql::own(&mut *open.link(), dialect, None), names)?;
     *connection = Some(open);
     Ok(())
+}
+
+/// Sends one notification for each queue, a JSON array of their names; in a transaction, with its commit.
+pub(crate) fn send(sql: &mut Sql<'_>, queues: &str) -> Result<()> {
+    sql.rows(&NOTIFY, &[("queues", Value::Json(Some(queues)))]).map(drop)
+}
+
+/// Sends a notification of no queue, the way an inserting client does.
+pub(crate) fn probe(client: &Client) -> Result<()> {
+    own(&mut *client.checkout()?, None, Mode::Statement, &mut |sql| send(sql, r#"[""]"#))
 }

@@ -6,14 +6,7 @@ use std::time::{Duration, Instant};
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::{Seen, Severity};
-use crate::{
-    Client, Error, Result,
-    dialect::{Connection, Statement, Value, statement},
-    duration::format_duration,
-    session::{Mode, own},
-};
-
-static NOTIFY: Statement = statement!("notify_queues" of postgres);
+use crate::{Client, Error, Result, dialect::Connection, duration::format_duration, notify};
 
 /// How long a notification may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,9 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) fn look(client: &Client) -> Result<Vec<Seen>> {
     let mut connection = client.dedicated()?;
     connection.link().control("LISTEN drip_wake")?;
-    let nobody = [("queues", Value::Json(Some("[\"\"]")))];
-    let mut sender = client.checkout()?;
-    own(&mut *sender, None, Mode::Statement, &mut |sql| sql.rows(&NOTIFY, &nobody).map(drop))?;
+    notify::probe(client)?;
     let sent = Instant::now();
     if arrives(&mut *connection)? {
         return Ok(Seen::fine(format!("a notification arrives after {}", format_duration(sent.elapsed()))));

@@ -11,14 +11,7 @@ use std::{
 use postgres::{Notification, fallible_iterator::FallibleIterator};
 
 use super::Shared;
-use crate::{
-    Error, Event, Result,
-    dialect::{Connection, Statement, Value, statement},
-    name::ALL_QUEUES,
-    session::{Mode, own},
-};
-
-static NOTIFY: Statement = statement!("notify_queues" of postgres);
+use crate::{Error, Event, Result, dialect::Connection, name::ALL_QUEUES, notify};
 
 /// How long one wait for notifications is: as long may a stop take to be noticed.
 const BEAT: Duration = Duration::from_millis(100);
@@ -55,7 +48,7 @@ fn listen(shared: &Shared, pause: &mut Duration) -> Result<()> {
     shared.ear.wake();
     let mut heard = Instant::now();
     let mut proven = false;
-    probe(shared)?;
+    notify::probe(&shared.client)?;
     while !shared.stop.is_over() {
         let queues = receive(&mut *connection)?;
         if !queues.is_empty() {
@@ -80,13 +73,6 @@ fn listen(shared: &Shared, pause: &mut Duration) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Sends a notification the way an inserting client does.
-fn probe(shared: &Shared) -> Result<()> {
-    let nobody = [("queues", Value::Json(Some("[\"\"]")))];
-    let mut connection = shared.client.checkout()?;
-    own(&mut *connection, None, Mode::Statement, &mut |sql| sql.rows(&NOTIFY, &nobody).map(drop))
 }
 
 /// Whether a notification of this queue is one for this worker. That of no queue is its own, and one may be of all.
