@@ -223,7 +223,7 @@ on_every_server! {
 }
 
 #[test]
-fn sqlite_a_statement_that_is_interrupted_is_tried_again() {
+fn sqlite_a_statement_that_is_interrupted_is_undone() {
     assert_eq!(sweep_sqlite(Trouble::Interrupted, Error::is_transient), 0);
 }
 
