@@ -14,7 +14,7 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi,
+    Connection, ErrorCode, OpenFlags, TransactionBehavior, ffi,
     types::{ToSqlOutput, ValueRef},
 };
 
@@ -36,9 +36,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many steps of its virtual machine SQLite takes between two looks at the time: some tenths of a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 10_000;
-
-const COMMIT: &str = "COMMIT";
-const UNKNOWN: &str = "the commit was over when SQLite reported an error: whether it counts is not known";
 
 /// More than the statements of this crate, so that none is prepared twice.
 const CACHED_STATEMENTS: usize = 64;
@@ -165,7 +162,7 @@ impl sealed::Driver for Connection {
         let _turn = lock.wait(BUSY_TIMEOUT)?;
         let mut tx = self.transaction_with_behavior(TransactionBehavior::Immediate).map_err(classify)?;
         work(OpenTransaction::Sqlite(&mut tx))?;
-        commit(&tx)
+        tx.commit().map_err(uncommitted)
     }
 
     /// A write of one statement queues like any other.
@@ -196,14 +193,17 @@ impl sealed::Driver for Connection {
     }
 }
 
-/// A commit may be over, and count, and yet be told as an error: a hook has failed that ran after it. Tried again, all of it
-/// would be done twice.
-fn commit(tx: &Transaction<'_>) -> Result<()> {
-    let Err(error) = tx.execute_batch(COMMIT) else { return Ok(()) };
-    let is_over = tx.is_autocommit() && error.sqlite_error_code() != Some(ErrorCode::ConstraintViolation);
+/// A commit may count and yet be told as an error, when a hook fails that runs after it. Tried again, all of it would be done
+/// twice. What certainly does not count is one that is refused, or kept waiting by those who read.
+fn uncommitted(error: rusqlite::Error) -> Error {
+    use ErrorCode::{AuthorizationForStatementDenied, ConstraintViolation, DatabaseBusy};
+    let code = error.sqlite_error_code();
+    let is_certain = matches!(code, Some(AuthorizationForStatementDenied | ConstraintViolation | DatabaseBusy));
     match classify(error) {
-        error if is_over && !error.is_unavailable() => Err(Error::unavailable(UNKNOWN).because(error)),
-        error => Err(error),
+        error if is_certain || error.is_unavailable() => error,
+        error => {
+            Error::unavailable("SQLite reported an error of the commit: whether it counts is not known").because(error)
+        }
     }
 }
 
