@@ -144,7 +144,7 @@ const OTHER_WORDS: [&str; 11] =
     ["USAGE", "SYSTEM", "autovacuum", "default", "fillfactor", "index", "jit", "main", "now", "off", "table"];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 13] = [
+const IN_CODE: [(&str, &str, &str); 12] = [
     ("migrate/parts.rs", "CREATE", "a word that is looked for"),
     ("examine/listen.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
     ("bin/drip/tui/fixture.rs", "UPDATE drip_worker", "workers for the tests, as none of this process would be"),
@@ -156,7 +156,6 @@ const IN_CODE: [(&str, &str, &str); 13] = [
     ("worker/once.rs", "ROLLBACK TO SAVEPOINT drip_work", "controls a transaction, alike everywhere"),
     ("worker/listener.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
     ("worker/listener.rs", "SELECT 1", "asks nothing, only whether somebody answers"),
-    ("dialect/sqlite.rs", "COMMIT", "controls a transaction; the driver's own way does not tell whether it is over"),
     ("dialect/mariadb.rs", "SET ", "options of the driver, sent by it when it connects"),
 ];
 
