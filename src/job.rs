@@ -121,22 +121,22 @@ impl Job {
     }
 
     /// Reads the columns that `{job}` names.
-    pub(crate) fn read(row: &mut Row) -> Result<Job> {
+    pub(crate) fn read(row: &mut Row<'_>) -> Result<Job> {
         Ok(Job {
             id: row.int()?,
-            state: row.text()?.parse()?,
+            state: row.str()?.parse()?,
             queue: row.text()?,
             kind: row.text()?,
             priority: saturated(row.int()?),
             args: row.text()?,
             metadata: row.text()?,
-            tags: decode_or_default(&row.text()?),
+            tags: decode_or_default(row.str()?),
             attempt: saturated(row.int()?),
             max_attempts: saturated(row.int()?),
             claim_seq: row.int()?,
             snooze_count: saturated(row.int()?),
             crash_count: saturated(row.int()?),
-            errors: decode_or_default(&row.text()?),
+            errors: decode_or_default(row.str()?),
             attempted_by: row.text_or_null()?,
             attempted_at: row.time_or_null()?,
             scheduled_at: row.time()?,

@@ -216,8 +216,7 @@ fn refuse_newer(sql: &mut Sql<'_>) -> Result<()> {
 }
 
 fn applied(sql: &mut Sql<'_>) -> Result<Vec<u32>> {
-    let mut rows = sql.rows(&APPLIED, &[])?;
-    rows.iter_mut().map(|row| Ok(u32::try_from(row.int()?).unwrap_or(u32::MAX))).collect()
+    sql.rows(&APPLIED, &[], |row| Ok(u32::try_from(row.int()?).unwrap_or(u32::MAX)))
 }
 
 fn control(connection: &mut (dyn Connection + '_), text: &str) -> Result<()> {

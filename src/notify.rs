@@ -102,7 +102,7 @@ fn notify(database: &dyn Database, connection: &mut Option<Box<dyn Connection>>,
 
 /// Sends one notification for each queue, a JSON array of their names; in a transaction, with its commit.
 pub(crate) fn send(sql: &mut Sql<'_>, queues: &str) -> Result<()> {
-    sql.rows(&NOTIFY, &[("queues", Value::Json(Some(queues)))]).map(drop)
+    sql.rows(&NOTIFY, &[("queues", Value::Json(Some(queues)))], |_| Ok(())).map(drop)
 }
 
 /// Sends a notification of no queue, the way an inserting client does.

@@ -61,7 +61,7 @@ impl QueueInfo {
         object(&self.metadata)
     }
 
-    pub(crate) fn read(mut row: Row) -> Result<QueueInfo> {
+    pub(crate) fn read(row: &mut Row<'_>) -> Result<QueueInfo> {
         Ok(QueueInfo {
             name: row.text()?,
             paused_at: row.time_or_null()?,
@@ -101,7 +101,7 @@ impl QueueSummary {
         }
     }
 
-    pub(crate) fn read(mut row: Row) -> Result<QueueSummary> {
+    pub(crate) fn read(row: &mut Row<'_>) -> Result<QueueSummary> {
         let queue = QueueSummary::of(row.text()?);
         Ok(QueueSummary { paused_at: row.time_or_null()?, metadata: row.text()?, ..queue })
     }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Assembled, Cell, Dialect, OpenTransaction, Params, Row, Statement, Value, statement::Text};
+use super::{Assembled, Dialect, OpenTransaction, Params, Row, Statement, Value, statement::Text};
 use crate::{Error, Result};
 
 /// A driver's connection or transaction, ready to run a statement: binds, decodes, classifies errors.
 ///
 /// The names are unlike the drivers' own (`query`, `execute`), which they would shadow.
 pub trait Link {
-    /// Runs a statement and reads all its rows. The values are in the order of its placeholders.
-    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>>;
+    /// Runs a statement and lets each of its rows be read. The values are in the order of its placeholders.
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>], read: &mut RowReader<'_>) -> Result<()>;
     /// Runs a statement and answers how many rows it changed.
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64>;
     /// Inserts rows, each of which has the values of the statement's parameters in their order; answers their ids, which
@@ -30,6 +30,9 @@ pub trait Link {
 
 /// A row of which everything is known but its id: the values that a new job has, see `queue/new_row.rs`.
 pub type Record<'r> = [Value<'r>; 13];
+
+/// Reads a row of a result.
+pub type RowReader<'w> = dyn FnMut(&mut Row<'_>) -> Result<()> + 'w;
 
 /// The next row to be loaded, as long as there are any.
 pub type NextRow<'r> = dyn FnMut() -> Option<Record<'r>> + 'r;
@@ -121,19 +124,57 @@ impl<'a> Sql<'a> {
         if self.callers { self.link.prove_open() } else { Ok(()) }
     }
 
-    pub(crate) fn rows(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Vec<Row>> {
+    /// All rows of a statement, as `read` answers them.
+    pub(crate) fn rows<T>(
+        &mut self,
+        statement: &Statement,
+        params: &Params<'_>,
+        read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let text = statement.text(self.dialect);
-        self.link.rows(text, &text.bind(params)?)
-    }
-
-    pub(crate) fn row(&mut self, statement: &Statement, params: &Params<'_>) -> Result<Option<Row>> {
-        Ok(self.rows(statement, params)?.into_iter().next())
+        self.read(text, &text.bind(params)?, read)
     }
 
     /// As [`rows`](Sql::rows), for a statement that was put together just now.
-    pub(crate) fn rows_of(&mut self, assembled: &Assembled<'_>) -> Result<Vec<Row>> {
+    pub(crate) fn rows_of<T>(
+        &mut self,
+        assembled: &Assembled<'_>,
+        read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
         let text = assembled.text(self.dialect);
-        self.link.rows(&text, &text.bind(&assembled.params)?)
+        self.read(&text, &text.bind(&assembled.params)?, read)
+    }
+
+    /// The first row of a statement, if there is one.
+    pub(crate) fn row<T>(
+        &mut self,
+        statement: &Statement,
+        params: &Params<'_>,
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut first = None;
+        let text = statement.text(self.dialect);
+        self.link.rows(text, &text.bind(params)?, &mut |row| {
+            if first.is_none() {
+                first = Some(read(row)?);
+            }
+            Ok(())
+        })?;
+        Ok(first)
+    }
+
+    fn read<T>(
+        &mut self,
+        text: &Text,
+        values: &[&Value<'_>],
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        self.link.rows(text, values, &mut |row| {
+            all.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     pub(crate) fn change(&mut self, statement: &Statement, params: &Params<'_>) -> Result<u64> {
@@ -207,16 +248,6 @@ pub(crate) fn truncated(time: Timestamp) -> Timestamp {
 pub(crate) fn from_microsecond(micros: i64) -> Result<Timestamp, jiff::Error> {
     let nanos = micros.rem_euclid(1_000_000) as i32 * 1000;
     Timestamp::new(micros.div_euclid(1_000_000), nanos)
-}
-
-/// Reads `cells` that an adapter has decoded into a row.
-pub(crate) fn row(cells: impl Iterator<Item = Result<Cell>>) -> Result<Row> {
-    // Collected into a result, they would be moved four times over while their vector grows.
-    let mut row = Vec::with_capacity(cells.size_hint().0);
-    for cell in cells {
-        row.push(cell?);
-    }
-    Ok(Row::new(row))
 }
 
 /// The error of a connection that answers in a way its driver does not expect.

@@ -12,11 +12,12 @@ use mysql::{
 };
 
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    connection::{Link, NextRow, Record, TransactionWork, row, undecodable},
+    Cell, Cells, Dialect, Driver, OpenTransaction, Row, Statement, Value,
+    connection::{Link, NextRow, Record, RowReader, TransactionWork, undecodable},
     pool::sealed,
     statement,
     statement::Text,
+    utf8,
 };
 use crate::{Error, Result};
 
@@ -47,14 +48,19 @@ pub struct MariadbLink<'a, Q: Queryable>(pub(crate) &'a mut Q);
 
 impl<Q: Queryable> MariadbLink<'_, Q> {
     fn in_transaction(&mut self) -> Result<bool> {
-        self.rows(IN_TRANSACTION.text(Dialect::Mariadb), &[])?.first_mut().map_or(Ok(false), Row::bool)
+        let mut open = false;
+        self.rows(IN_TRANSACTION.text(Dialect::Mariadb), &[], &mut |row| {
+            open = row.bool()?;
+            Ok(())
+        })?;
+        Ok(open)
     }
 }
 
 impl<Q: Queryable> Link for MariadbLink<'_, Q> {
-    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
-        let found = self.0.exec_iter(text.sql.as_str(), bound(values)).map_err(classify)?;
-        found.map(|row| decode(row.map_err(classify)?)).collect()
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>], read: &mut RowReader<'_>) -> Result<()> {
+        let mut found = self.0.exec_iter(text.sql.as_str(), bound(values)).map_err(classify)?;
+        found.try_for_each(|row| read(&mut Row::new(&row.map_err(classify)?)))
     }
 
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
@@ -134,26 +140,29 @@ fn datetime(time: Timestamp) -> mysql::Value {
     )
 }
 
-fn decode(found: mysql::Row) -> Result<Row> {
-    let columns = found.columns();
-    let cells = found.unwrap().into_iter().zip(columns.iter());
-    row(cells.map(|(value, column)| {
-        Ok(match value {
+impl Cells for mysql::Row {
+    fn width(&self) -> usize {
+        self.len()
+    }
+
+    fn cell(&self, index: usize) -> Result<Cell<'_>> {
+        let column = &self.columns_ref()[index];
+        let undecodable = || undecodable(&column.name_str());
+        Ok(match self.as_ref(index).ok_or_else(undecodable)? {
             mysql::Value::NULL => Cell::Null,
-            mysql::Value::Int(number) => Cell::Int(number),
-            mysql::Value::UInt(number) => Cell::Int(i64::try_from(number).unwrap_or(i64::MAX)),
+            &mysql::Value::Int(number) => Cell::Int(number),
+            &mysql::Value::UInt(number) => Cell::Int(i64::try_from(number).unwrap_or(i64::MAX)),
             mysql::Value::Bytes(digits) if column.column_type() == ColumnType::MYSQL_TYPE_NEWDECIMAL => {
-                let digits = String::from_utf8_lossy(&digits);
-                Cell::Int(digits.parse().map_err(|_| undecodable(&column.name_str()))?)
+                Cell::Int(utf8(digits)?.parse().map_err(|_| undecodable())?)
             }
             mysql::Value::Bytes(bytes) => Cell::Bytes(bytes),
-            mysql::Value::Date(year, month, day, hour, minute, second, micros) => {
+            &mysql::Value::Date(year, month, day, hour, minute, second, micros) => {
                 let time = timestamp([month, day, hour, minute, second], year, micros);
-                Cell::Time(time.ok_or_else(|| undecodable(&column.name_str()))?)
+                Cell::Time(time.ok_or_else(undecodable)?)
             }
-            _ => return Err(undecodable(&column.name_str())),
+            _ => return Err(undecodable()),
         })
-    }))
+    }
 }
 
 fn timestamp(parts: [u8; 5], year: u16, micros: u32) -> Option<Timestamp> {

@@ -23,7 +23,8 @@ pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};
 pub(crate) use transaction::OpenTransaction;
 pub use transaction::TransactionBody;
-pub(crate) use value::{Cell, Row, Value, time_text};
+use value::utf8;
+pub(crate) use value::{Cell, Cells, Row, Value, time_text};
 
 /// A kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,8 +18,8 @@ use postgres::{
 };
 
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    connection::{Link, NextRow, Record, TransactionWork, from_microsecond, row, undecodable},
+    Cell, Cells, Dialect, Driver, OpenTransaction, Row, Statement, Value,
+    connection::{Link, NextRow, Record, RowReader, TransactionWork, from_microsecond, undecodable},
     pool::sealed,
     statement,
     statement::Text,
@@ -119,12 +119,12 @@ fn typed<'v>(values: &[&'v Value<'v>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
 }
 
 impl<C: GenericClient> Link for PostgresLink<'_, C> {
-    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>], read: &mut RowReader<'_>) -> Result<()> {
         let found = match self.prepared(text, &types(values))? {
             Some(prepared) => self.client.query(&prepared, &plain(values)),
             None => self.client.query_typed(&text.sql, &typed(values)),
         };
-        found.map_err(classify)?.iter().map(decode).collect()
+        found.map_err(classify)?.iter().try_for_each(|row| read(&mut Row::new(row)))
     }
 
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
@@ -290,16 +290,20 @@ fn since_2000(time: Timestamp) -> [u8; 8] {
     (time.as_microsecond() - EPOCH).to_be_bytes()
 }
 
-fn decode(found: &postgres::Row) -> Result<Row> {
-    row((0..found.len()).map(|index| {
-        let cell: Option<Cell> =
-            found.try_get(index).map_err(|error| undecodable(found.columns()[index].name()).because(error))?;
+impl Cells for postgres::Row {
+    fn width(&self) -> usize {
+        self.len()
+    }
+
+    fn cell(&self, index: usize) -> Result<Cell<'_>> {
+        let cell: Option<Cell<'_>> =
+            self.try_get(index).map_err(|error| undecodable(self.columns()[index].name()).because(error))?;
         Ok(cell.unwrap_or(Cell::Null))
-    }))
+    }
 }
 
-impl<'a> FromSql<'a> for Cell {
-    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Cell, Box<dyn StdError + Sync + Send>> {
+impl<'a> FromSql<'a> for Cell<'a> {
+    fn from_sql(ty: &Type, raw: &'a [u8]) -> Result<Cell<'a>, Box<dyn StdError + Sync + Send>> {
         Ok(match *ty {
             Type::BOOL => Cell::Int(i64::from(raw.first() == Some(&1))),
             Type::INT2 => Cell::Int(i16::from_be_bytes(raw.try_into()?).into()),
@@ -310,9 +314,9 @@ impl<'a> FromSql<'a> for Cell {
                 let micros = i64::from_be_bytes(raw.try_into()?).saturating_add(EPOCH);
                 Cell::Time(from_microsecond(micros.clamp(FIRST, Timestamp::MAX.as_microsecond()))?)
             }
-            Type::BYTEA => Cell::Bytes(raw.to_vec()),
+            Type::BYTEA => Cell::Bytes(raw),
             Type::VOID => Cell::Null,
-            _ => Cell::Text(std::str::from_utf8(raw)?.to_owned()),
+            _ => Cell::Text(std::str::from_utf8(raw)?),
         })
     }
 
@@ -348,9 +352,12 @@ impl sealed::Driver for Client {
     fn in_transaction(&mut self) -> Result<bool> {
         let nonce = fastrand::u64(..).to_string();
         let mut link = PostgresLink::new(self);
-        link.rows(LEAVE_PROBE.text(Dialect::Postgres), &[&Value::Text(Some(&nonce))])?;
-        let found =
-            link.rows(FIND_PROBE.text(Dialect::Postgres), &[])?.first_mut().map_or(Ok(None), Row::text_or_null)?;
+        link.rows(LEAVE_PROBE.text(Dialect::Postgres), &[&Value::Text(Some(&nonce))], &mut |_| Ok(()))?;
+        let mut found = None;
+        link.rows(FIND_PROBE.text(Dialect::Postgres), &[], &mut |row| {
+            found = row.text_or_null()?;
+            Ok(())
+        })?;
         Ok(found == Some(nonce))
     }
 

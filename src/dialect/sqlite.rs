@@ -20,11 +20,11 @@ use rusqlite::{
 
 use self::ticket::TicketLock;
 use super::{
-    Cell, Dialect, Driver, OpenTransaction, Row, Value,
-    connection::{Link, NextRow, Record, TransactionWork, row},
+    Cell, Cells, Dialect, Driver, OpenTransaction, Row, Value,
+    connection::{Link, NextRow, Record, RowReader, TransactionWork},
     pool::sealed,
     statement::Text,
-    time_text,
+    time_text, utf8,
 };
 use crate::{Error, Result};
 
@@ -73,16 +73,14 @@ fn file(url: &str) -> Result<&Path> {
 pub struct SqliteLink<'a>(pub(crate) &'a Connection);
 
 impl Link for SqliteLink<'_> {
-    fn rows(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<Vec<Row>> {
+    fn rows(&mut self, text: &Text, values: &[&Value<'_>], read: &mut RowReader<'_>) -> Result<()> {
         let mut prepared = self.0.prepare_cached(&text.sql).map_err(classify)?;
-        let columns = prepared.column_count();
         let mut found = prepared.query(rusqlite::params_from_iter(values)).map_err(classify)?;
         // To the end, always: a statement with RETURNING that is left half read may not have written all.
-        let mut rows = Vec::new();
-        while let Some(next) = found.next().map_err(classify)? {
-            rows.push(row((0..columns).map(|index| decode(next.get_ref(index).map_err(classify)?)))?);
+        while let Some(row) = found.next().map_err(classify)? {
+            read(&mut Row::new(row))?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn change(&mut self, text: &Text, values: &[&Value<'_>]) -> Result<u64> {
@@ -132,17 +130,20 @@ impl rusqlite::ToSql for Value<'_> {
     }
 }
 
-fn decode(value: ValueRef<'_>) -> Result<Cell> {
-    Ok(match value {
-        ValueRef::Null => Cell::Null,
-        ValueRef::Integer(number) => Cell::Int(number),
-        ValueRef::Text(text) => Cell::Text(match std::str::from_utf8(text) {
-            Ok(text) => text.to_owned(),
-            Err(error) => return Err(Error::corrupt("a text is not UTF-8").because(error)),
-        }),
-        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
-        ValueRef::Real(number) => return Err(Error::corrupt(format!("a column holds the fraction {number}"))),
-    })
+impl Cells for rusqlite::Row<'_> {
+    fn width(&self) -> usize {
+        self.as_ref().column_count()
+    }
+
+    fn cell(&self, index: usize) -> Result<Cell<'_>> {
+        Ok(match self.get_ref(index).map_err(classify)? {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(number) => Cell::Int(number),
+            ValueRef::Text(text) => Cell::Text(utf8(text)?),
+            ValueRef::Blob(bytes) => Cell::Bytes(bytes),
+            ValueRef::Real(number) => return Err(Error::corrupt(format!("a column holds the fraction {number}"))),
+        })
+    }
 }
 
 impl Driver for Connection {

@@ -37,8 +37,8 @@ const OFF: Duration = Duration::from_secs(1);
 const FAR_OFF: Duration = Duration::from_secs(60);
 
 pub(super) fn autovacuum(client: &Client) -> Result<Vec<Seen>> {
-    let mut row = only_row(client, &AUTOVACUUM)?;
-    let (server, table, for_server, for_table) = (row.bool()?, row.bool()?, row.text()?, row.text()?);
+    let (server, table, for_server, for_table) =
+        only_row(client, &AUTOVACUUM, |row| Ok((row.bool()?, row.bool()?, row.text()?, row.text()?)))?;
     let off =
         |what: &str, command| Seen::new(Severity::Problem, format!("autovacuum is off for {what}")).advise(command);
     let mut seen = Vec::new();
@@ -49,14 +49,16 @@ pub(super) fn autovacuum(client: &Client) -> Result<Vec<Seen>> {
 
 pub(super) fn dead_tuples(client: &Client) -> Result<Vec<Seen>> {
     let (mut seen, mut total) = (Vec::new(), 0);
-    for mut row in read(client, |sql| sql.rows(&DEAD_TUPLES, &[]))? {
-        let (table, live, dead, cleared) = (row.text()?, row.int()?, row.int()?, row.time_or_null()?);
+    let tables = read(client, |sql| {
+        sql.rows(&DEAD_TUPLES, &[], |row| Ok((row.text()?, row.int()?, row.int()?, row.time_or_null()?, row.text()?)))
+    })?;
+    for (table, live, dead, cleared, command) in tables {
         total += dead;
         if dead >= MANY_DEAD && dead * 5 > live {
             let since = cleared.map_or_else(|| "never cleared away".to_owned(), |at| format!("cleared away at {at}"));
             let what = format!("{table} has {dead} dead rows beside {live} live ones; {since}");
             let severity = if dead > live.saturating_mul(5) { Severity::Problem } else { Severity::Warning };
-            seen.push(Seen::new(severity, what).advise(row.text()?));
+            seen.push(Seen::new(severity, what).advise(command));
         }
     }
     Ok(if seen.is_empty() { Seen::fine(format!("{total} dead rows in all")) } else { seen })
@@ -66,8 +68,7 @@ pub(super) fn dead_tuples(client: &Client) -> Result<Vec<Seen>> {
 pub(super) fn claim_plan(client: &Client) -> Result<Vec<Seen>> {
     let mut connection = client.dedicated()?;
     let plan = own(&mut *connection, None, Mode::Read, &mut |sql| {
-        let lines = sql.rows(&CLAIM_PLAN, &[])?.iter_mut().map(Row::text).collect::<Result<Vec<_>>>()?;
-        Ok(lines.join("\n"))
+        Ok(sql.rows(&CLAIM_PLAN, &[], |row| row.text())?.join("\n"))
     })?;
     let sorts = plan.contains("Sort") || plan.contains("filesort");
     Ok(match plan.contains("drip_job_claim") && !sorts {
@@ -83,7 +84,7 @@ pub(super) fn claim_plan(client: &Client) -> Result<Vec<Seen>> {
 }
 
 pub(super) fn notify_queue(client: &Client) -> Result<Vec<Seen>> {
-    let percent = only_row(client, &NOTIFY_QUEUE)?.int()?;
+    let percent = only_row(client, &NOTIFY_QUEUE, |row| row.int())?;
     let severity = match percent {
         ..FILLING => return Ok(Seen::fine(format!("{percent} % of the queue of notifications is in use"))),
         FILLING..FULL => Severity::Warning,
@@ -96,7 +97,7 @@ pub(super) fn notify_queue(client: &Client) -> Result<Vec<Seen>> {
 
 /// Ours are READ COMMITTED, whatever the server's.
 pub(super) fn isolation(client: &Client) -> Result<Vec<Seen>> {
-    let level = only_row(client, &ISOLATION)?.text()?.replace(['-', '_'], " ").to_uppercase();
+    let level = only_row(client, &ISOLATION, |row| row.text())?.replace(['-', '_'], " ").to_uppercase();
     let usual = match client.dialect() {
         // InnoDB's own default; its gap locks make inserts of others wait, and no more.
         Dialect::Mariadb => ["READ COMMITTED", "REPEATABLE READ"].contains(&level.as_str()),
@@ -114,7 +115,7 @@ pub(super) fn isolation(client: &Client) -> Result<Vec<Seen>> {
 }
 
 pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
-    let mode = only_row(client, &SQL_MODE)?.text()?;
+    let mode = only_row(client, &SQL_MODE, |row| row.text())?;
     Ok(match mode.contains("STRICT_TRANS_TABLES") || mode.contains("STRICT_ALL_TABLES") {
         true => Seen::fine("the sql_mode is strict"),
         false => {
@@ -128,7 +129,7 @@ pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
 }
 
 pub(super) fn history_list(client: &Client) -> Result<Vec<Seen>> {
-    let length = only_row(client, &HISTORY_LIST)?.int()?;
+    let length = only_row(client, &HISTORY_LIST, |row| row.int())?;
     let severity = match length {
         ..LONG_HISTORY => return Ok(Seen::fine(format!("{length} old versions wait to be purged"))),
         LONG_HISTORY..TOO_LONG_HISTORY => Severity::Warning,
@@ -139,7 +140,7 @@ pub(super) fn history_list(client: &Client) -> Result<Vec<Seen>> {
 }
 
 pub(super) fn journal(client: &Client) -> Result<Vec<Seen>> {
-    let mode = only_row(client, &JOURNAL)?.text()?;
+    let mode = only_row(client, &JOURNAL, |row| row.text())?;
     if mode != "wal" {
         let what = format!("the journal's mode is {mode}, not wal");
         return Ok(vec![Seen::new(Severity::Problem, what).advise("drip migrate")]);
@@ -176,6 +177,11 @@ pub(super) fn clock(client: &Client) -> Result<Vec<Seen>> {
     Ok(vec![Seen::new(severity, what).advise("see on both machines: timedatectl")])
 }
 
-fn only_row(client: &Client, statement: &Statement) -> Result<Row> {
-    read(client, |sql| sql.row(statement, &[]))?.ok_or_else(|| Error::unsupported("the database does not tell"))
+fn only_row<T>(
+    client: &Client,
+    statement: &Statement,
+    mut read_row: impl FnMut(&mut Row<'_>) -> Result<T>,
+) -> Result<T> {
+    let answer = read(client, |sql| sql.row(statement, &[], &mut read_row))?;
+    answer.ok_or_else(|| Error::unsupported("the database does not tell"))
 }

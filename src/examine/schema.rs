@@ -30,9 +30,8 @@ pub(super) fn version(client: &Client) -> Result<Vec<Seen>> {
 }
 
 pub(super) fn drift(client: &Client) -> Result<Vec<Seen>> {
-    let there = read(client, |sql| {
-        sql.rows(&SCHEMA_PARTS, &[])?.iter_mut().map(|row| row.text()).collect::<Result<BTreeSet<_>>>()
-    })?;
+    let there =
+        read(client, |sql| Ok(sql.rows(&SCHEMA_PARTS, &[], |row| row.text())?.into_iter().collect::<BTreeSet<_>>()))?;
     let made = migrate::parts(client.dialect(), client.schema_version()?);
     let count = made.len();
     let missing: Vec<_> = made.into_iter().filter(|part| !there.contains(&part.name)).collect();
@@ -47,16 +46,14 @@ pub(super) fn drift(client: &Client) -> Result<Vec<Seen>> {
 
 pub(super) fn storage(client: &Client) -> Result<Vec<Seen>> {
     let seen = read(client, |sql| {
-        let mut seen = Vec::new();
-        for mut row in sql.rows(&STORAGE, &[])? {
+        sql.rows(&STORAGE, &[], |row| {
             let (name, wanted, found) = (row.text()?, row.text()?, row.text_or_null()?);
             let what = match found {
                 Some(found) => format!("{name} of the job table is {found}, not {wanted}"),
                 None => format!("{name} of the job table is not set; it should be {wanted}"),
             };
-            seen.push(Seen::new(Severity::Warning, what).advise(row.text()?));
-        }
-        Ok(seen)
+            Ok(Seen::new(Severity::Warning, what).advise(row.text()?))
+        })
     })?;
     Ok(if seen.is_empty() { Seen::fine("the job table's storage parameters are set") } else { seen })
 }

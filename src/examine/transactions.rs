@@ -23,7 +23,7 @@ const TOO_FAR: i64 = 20_000_000;
 pub(super) fn oldest(client: &Client) -> Result<Vec<Seen>> {
     let mut seen = read(client, |sql| {
         let now = [sql.now_param()];
-        sql.rows(&OLDEST, &now)?.iter_mut().map(holder).collect::<Result<Vec<_>>>()
+        sql.rows(&OLDEST, &now, holder)
     })?;
     seen.retain(|seen| seen.severity > Severity::Fine);
     if seen.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn oldest(client: &Client) -> Result<Vec<Seen>> {
     Ok(seen)
 }
 
-fn holder(row: &mut Row) -> Result<Seen> {
+fn holder(row: &mut Row<'_>) -> Result<Seen> {
     let (who, seconds, transactions, command) = (row.text()?, row.int_or_null()?, row.int_or_null()?, row.text()?);
     let age = Duration::from_secs(u64::try_from(seconds.unwrap_or(0)).unwrap_or(0));
     let behind = transactions.unwrap_or(0);
@@ -55,5 +55,5 @@ fn holder(row: &mut Row) -> Result<Seen> {
 }
 
 fn sees_others(client: &Client) -> Result<bool> {
-    read(client, |sql| sql.row(&SEES_OTHERS, &[])?.map_or(Ok(true), |mut row| row.bool()))
+    Ok(read(client, |sql| sql.row(&SEES_OTHERS, &[], |row| row.bool()))?.unwrap_or(true))
 }

@@ -121,8 +121,8 @@ fn serving<'w>(workers: &'w [WorkerInfo], queue: &str) -> impl Iterator<Item = &
 
 pub(super) fn blocked(client: &Client) -> Result<Vec<Seen>> {
     let pairs = read(client, |sql| {
-        let mut rows = sql.rows(&BLOCKED_JOBS, &[sql.now_param()])?;
-        rows.iter_mut().map(|row| Ok(format!("{} (by {})", row.int()?, row.int()?))).collect::<Result<Vec<_>>>()
+        let now = [sql.now_param()];
+        sql.rows(&BLOCKED_JOBS, &now, |row| Ok(format!("{} (by {})", row.int()?, row.int()?)))
     })?;
     if pairs.is_empty() {
         return Ok(Seen::fine("no job that is due waits for a unique key"));

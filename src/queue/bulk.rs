@@ -135,7 +135,7 @@ fn after(filter: &JobFilter, ids: &[i64]) -> Option<JobFilter> {
 fn ids(sql: &mut Sql<'_>, filter: &JobFilter) -> Result<Vec<i64>> {
     let mut statement = filtered(&LIST_IDS, filter, sql.dialect());
     statement.set("limit", Value::Int(Some(BATCH as i64)));
-    sql.rows_of(&statement)?.iter_mut().map(|row| row.int()).collect()
+    sql.rows_of(&statement, |row| row.int())
 }
 
 /// Removes those that the filter leaves now that they are locked; answers how many.

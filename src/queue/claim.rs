@@ -163,7 +163,7 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
     let [kinds, suspects] = claimant.params();
     let worker = ("worker", Value::Text(Some(claimant.worker)));
     let params = [("wanted", Value::Json(Some(&all))), kinds, suspects, worker, sql.now_param()];
-    sql.rows(&CLAIM_JOBS, &params)?.iter_mut().map(Job::read).collect()
+    sql.rows(&CLAIM_JOBS, &params, Job::read)
 }
 
 fn claim_stretch(
@@ -178,24 +178,21 @@ fn claim_stretch(
     let worker = ("worker", Value::Text(Some(claimant.worker)));
     let now = sql.now_param();
     let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, worker, now];
-    sql.rows(&CLAIM_JOBS, &params)?.iter_mut().map(Job::read).collect()
+    sql.rows(&CLAIM_JOBS, &params, Job::read)
 }
 
 fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
     let mut picked = Vec::new();
     let mut at = None;
+    let mut read = |row: &mut Row<'_>| {
+        let job = Job::read(row)?;
+        at = Some(row.time()?);
+        Ok(job)
+    };
     for one in wanted {
-        picked.extend(one.by_stretch(|stretch, limit| {
-            let mut rows = match one.beyond {
-                None => pick(sql, &one.queue, limit, claimant)?,
-                Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant)?,
-            };
-            let read = |row: &mut Row| -> Result<Job> {
-                let job = Job::read(row)?;
-                at = Some(row.time()?);
-                Ok(job)
-            };
-            rows.iter_mut().map(read).collect()
+        picked.extend(one.by_stretch(|stretch, limit| match one.beyond {
+            None => pick(sql, &one.queue, limit, claimant, &mut read),
+            Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut read),
         })?);
     }
     let Some(at) = at else { return Ok(picked) };
@@ -211,10 +208,16 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
     Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
 }
 
-fn pick(sql: &mut Sql<'_>, queue: &str, limit: usize, claimant: &Claimant<'_>) -> Result<Vec<Row>> {
+fn pick(
+    sql: &mut Sql<'_>,
+    queue: &str,
+    limit: usize,
+    claimant: &Claimant<'_>,
+    read: impl FnMut(&mut Row<'_>) -> Result<Job>,
+) -> Result<Vec<Job>> {
     let [kinds, suspects] = claimant.params();
     let (queue, limit) = (("queue", Value::Text(Some(queue))), ("limit", Value::Int(Some(limit as i64))));
-    sql.rows(&PICK_JOBS, &[queue, limit, kinds, suspects, sql.now_param()])
+    sql.rows(&PICK_JOBS, &[queue, limit, kinds, suspects, sql.now_param()], read)
 }
 
 /// Goes on behind what has been found as long as others take it first.
@@ -224,19 +227,18 @@ fn find_then_pick(
     mut stretch: Stretch,
     limit: usize,
     claimant: &Claimant<'_>,
-) -> Result<Vec<Row>> {
+    mut read: impl FnMut(&mut Row<'_>) -> Result<Job>,
+) -> Result<Vec<Job>> {
     let mut picked = Vec::new();
     loop {
         let wanted = limit - picked.len();
         let [name, most, from_priority, from_at, from_id, _] = within(queue, stretch, wanted);
         let [kinds, suspects] = claimant.params();
         let params = [name, most, from_priority, from_at, from_id, kinds, suspects, sql.now_param()];
-        let mut rows = sql.rows(&FIND_JOBS, &params)?;
-        let place = |row: &mut Row| Ok(Position { id: row.int()?, at: row.time()? });
-        let found = rows.iter_mut().map(place).collect::<Result<Vec<_>>>()?;
+        let found = sql.rows(&FIND_JOBS, &params, |row| Ok(Position { id: row.int()?, at: row.time()? }))?;
         let Some(&last) = found.last() else { return Ok(picked) };
         let ids = serde_json::Value::from_iter(found.iter().map(|place| place.id)).to_string();
-        picked.extend(sql.rows(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()])?);
+        picked.extend(sql.rows(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()], &mut read)?);
         if picked.len() == limit || found.len() < wanted {
             return Ok(picked);
         }
@@ -273,8 +275,7 @@ pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
     let mut queues = Vec::<String>::new();
     loop {
         let after = queues.last().map_or("", String::as_str);
-        let mut rows = sql.rows(&READY_QUEUES, &[("after", Value::Text(Some(after)))])?;
-        let more = rows.iter_mut().map(|row| row.text()).collect::<Result<Vec<_>>>()?;
+        let more = sql.rows(&READY_QUEUES, &[("after", Value::Text(Some(after)))], |row| row.text())?;
         let is_last = sql.dialect().claim_style() != ClaimStyle::PickThenMark || more.is_empty();
         queues.extend(more);
         if is_last {
@@ -287,6 +288,5 @@ pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
 pub(crate) fn unknown_kinds(sql: &mut Sql<'_>, queues: &[String], kinds: &str) -> Result<Vec<(String, String)>> {
     let queues = json!(queues).to_string();
     let params = [("queues", Value::Json(Some(&queues))), ("kinds", Value::Json(Some(kinds)))];
-    let mut rows = sql.rows(&UNKNOWN_KINDS, &params)?;
-    rows.iter_mut().map(|row| Ok((row.text()?, row.text()?))).collect()
+    sql.rows(&UNKNOWN_KINDS, &params, |row| Ok((row.text()?, row.text()?)))
 }

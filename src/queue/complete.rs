@@ -71,8 +71,8 @@ fn without<'j>(
     claims: &str,
     jobs: impl Iterator<Item = &'j Job>,
 ) -> Result<Vec<Claim>> {
-    let mut rows = sql.rows(statement, &[("claims", Value::Json(Some(claims)))])?;
-    let mut named = rows.iter_mut().map(|row| Ok((row.int()?, row.int()?))).collect::<Result<Vec<Claim>>>()?;
+    let params = [("claims", Value::Json(Some(claims)))];
+    let mut named: Vec<Claim> = sql.rows(statement, &params, |row| Ok((row.int()?, row.int()?)))?;
     named.sort_unstable();
     let mut others: Vec<Claim> = jobs.map(claim_of).filter(|claim| named.binary_search(claim).is_err()).collect();
     others.sort_unstable();

@@ -152,6 +152,5 @@ fn count(sql: &mut Sql<'_>, filter: &JobFilter, state: State, limit: u64) -> Res
     let filter = JobFilter { states: Some(vec![state]), ..filter.clone() };
     criteria::apply(&filter, &mut statement, dialect, Order::Any);
     statement.set("limit", Value::Int(Some(limit as i64)));
-    let mut rows = sql.rows_of(&statement)?;
-    rows.iter_mut().map(|row| Ok((row.text()?, row.int()?.unsigned_abs()))).collect()
+    sql.rows_of(&statement, |row| Ok((row.text()?, row.int()?.unsigned_abs())))
 }

@@ -40,11 +40,12 @@ impl Glance {
 
 /// What is due, by the clock that decides, and whether a job is available in these queues, a JSON array; `None`: in any.
 pub(crate) fn glance(sql: &mut Sql<'_>, queues: Option<&str>) -> Result<Glance> {
-    let row = sql.row(&GLANCE, &[("queues", Value::Json(queues)), sql.now_param()])?;
-    let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
-    let (now, earliest, next) = (row.time()?, row.time_or_null()?, row.time_or_null()?);
-    let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
-    Ok(Glance { now, earliest, within, available: row.int()? != 0 })
+    let glance = sql.row(&GLANCE, &[("queues", Value::Json(queues)), sql.now_param()], |row| {
+        let (now, earliest, next) = (row.time()?, row.time_or_null()?, row.time_or_null()?);
+        let within = next.map(|next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+        Ok(Glance { now, earliest, within, available: row.bool()? })
+    })?;
+    glance.ok_or_else(|| Error::corrupt("the database does not know the time"))
 }
 
 /// Makes jobs available whose time has come; answers how many. Any [`Worker`](crate::Worker) does so by itself.
@@ -114,8 +115,7 @@ fn lock_due(sql: &mut Sql<'_>, limit: usize) -> Result<String> {
     for state in ["scheduled", "retryable"] {
         let left = limit - ids.len() - firsts.len();
         let params = [("state", Value::Text(Some(state))), ("limit", Value::Int(Some(left as i64))), sql.now_param()];
-        for mut row in sql.rows(&DUE_JOBS, &params)? {
-            let (id, key) = (row.int()?, row.bytes_or_null()?);
+        for (id, key) in sql.rows(&DUE_JOBS, &params, |row| Ok((row.int()?, row.bytes_or_null()?)))? {
             match key {
                 Some(key) => drop(firsts.entry(key).and_modify(|first| *first = id.min(*first)).or_insert(id)),
                 None => ids.push(id),

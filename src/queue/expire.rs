@@ -35,7 +35,7 @@ pub(crate) fn expire(on: impl Repeat) -> Result<usize> {
 
 fn expire_some(sql: &mut Sql<'_>) -> Result<usize> {
     sql.prove_open()?;
-    let mut rows = sql.rows(&EXPIRED_JOBS, &[("limit", Value::Int(Some(BATCH as i64))), sql.now_param()])?;
-    let ids = rows.iter_mut().map(|row| row.int()).collect::<Result<Vec<_>>>()?;
+    let params = [("limit", Value::Int(Some(BATCH as i64))), sql.now_param()];
+    let ids = sql.rows(&EXPIRED_JOBS, &params, |row| row.int())?;
     Ok(settle_each(sql, &ids, &Ending::Expire)?.iter().flatten().count())
 }

@@ -104,10 +104,12 @@ pub(crate) fn fire_next(
 ) -> Result<Option<(Fired, Option<Place>)>> {
     sql.prove_open()?;
     let params = [("at", Value::Time(Some(place.at))), ("after", Value::Text(Some(&place.name))), sql.now_param()];
-    let Some(mut row) = sql.row(&DUE_SCHEDULE, &params)? else { return Ok(None) };
-    let (name, at, now) = (row.text()?, row.time()?, row.time()?);
+    // What cannot be read of one schedule is its own failure.
+    let due =
+        sql.row(&DUE_SCHEDULE, &params, |row| Ok((row.text()?, row.time()?, row.time()?, ScheduleInfo::read(row))))?;
+    let Some((name, at, now, info)) = due else { return Ok(None) };
     // A hook's error is the schedule's, whatever it may say of whose database.
-    let planned = ScheduleInfo::read(&mut row).and_then(|info| {
+    let planned = info.and_then(|info| {
         let plan = Plan::of(&info, now)?;
         Ok((plan.jobs(&info, hooks)?, plan, info))
     });
@@ -122,9 +124,8 @@ pub(crate) fn fire_next(
 
 /// What there is to do: whether a schedule is due, and how long after now the next slot comes that has not come yet.
 pub(crate) fn outlook(sql: &mut Sql<'_>) -> Result<(bool, Option<Duration>)> {
-    let row = sql.row(&NEXT_SLOT, &[sql.now_param()])?;
-    let mut row = row.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
-    let (is_due, next_at, now) = (row.bool()?, row.time_or_null()?, row.time()?);
+    let outlook = sql.row(&NEXT_SLOT, &[sql.now_param()], |row| Ok((row.bool()?, row.time_or_null()?, row.time()?)))?;
+    let (is_due, next_at, now) = outlook.ok_or_else(|| Error::corrupt("the database does not know the time"))?;
     Ok((is_due, next_at.map(|next_at| Duration::try_from(next_at.duration_since(now)).unwrap_or_default())))
 }
 

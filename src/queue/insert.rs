@@ -267,8 +267,8 @@ fn insert_available(sql: &mut Sql<'_>, checked: &Checked) -> Result<Placed> {
         ("callers", Value::Bool(sql.is_callers())),
         sql.now_param(),
     ]);
-    let row = sql.row(&INSERT_AVAILABLE, &params)?.ok_or_else(|| Error::corrupt("a job was not inserted"))?;
-    Placed::read_available(row, &checked.job)
+    let placed = sql.row(&INSERT_AVAILABLE, &params, |row| Placed::read_available(row, &checked.job))?;
+    placed.ok_or_else(|| Error::corrupt("a job was not inserted"))
 }
 
 /// What every insert of a single job writes.
@@ -306,12 +306,9 @@ fn try_insert(sql: &mut Sql<'_>, checked: &Checked, unique_key: Option<&[u8]>) -
         ("callers", Value::Bool(sql.is_callers())),
         sql.now_param(),
     ]);
-    let row = sql.row(&INSERT_JOB, &params);
-    match row {
-        Ok(Some(row)) => Placed::read(row, unique_key).map(Some),
-        Ok(None) => Ok(None),
+    match sql.row(&INSERT_JOB, &params, |row| Placed::read(row, unique_key)) {
         Err(error) if error.is_unique_conflict() => Ok(None),
-        Err(error) => Err(error),
+        placed => placed,
     }
 }
 

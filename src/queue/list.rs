@@ -205,7 +205,7 @@ fn read(sql: &mut Sql<'_>, filter: &JobFilter, down: bool, limit: usize) -> Resu
     let mut statement = Assembled::of(&LIST_JOBS, dialect);
     criteria::apply(filter, &mut statement, dialect, Order::ById);
     statement.put("direction", if down { "DESC" } else { "ASC" }).set("limit", Value::Int(Some(limit as i64)));
-    sql.rows_of(&statement)?.iter_mut().map(Job::read).collect()
+    sql.rows_of(&statement, Job::read)
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn load<'j>(sql: &mut Sql<'_>, jobs: &'j [Checked]) -> Result<BTreeSet<&'j str>>
 pub(super) fn notify(sql: &mut Sql<'_>, queues: &BTreeSet<&str>) -> Result<()> {
     if sql.notifies() && sql.dialect().signal() == Signal::Notifications && !queues.is_empty() {
         let names = serde_json::json!(queues).to_string();
-        sql.rows(&NOTIFY, &[("queues", Value::Json(Some(&names)))])?;
+        sql.rows(&NOTIFY, &[("queues", Value::Json(Some(&names)))], |_| Ok(()))?;
     }
     Ok(())
 }

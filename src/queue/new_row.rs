@@ -61,7 +61,7 @@ impl Start {
     }
 
     /// As a statement answers it.
-    pub(super) fn read(row: &mut Row) -> Result<Start> {
+    pub(super) fn read(row: &mut Row<'_>) -> Result<Start> {
         Ok(Start {
             state: row.text()?.parse()?,
             scheduled_at: row.time()?,
@@ -116,13 +116,13 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    pub(super) fn read(mut row: Row, unique_key: Option<&[u8]>) -> Result<Placed> {
+    pub(super) fn read(row: &mut Row<'_>, unique_key: Option<&[u8]>) -> Result<Placed> {
         let (id, unique_key) = (row.int()?, unique_key.map(<[u8]>::to_vec));
-        Ok(Placed { id, start: Start::read(&mut row)?, unique_key })
+        Ok(Placed { id, start: Start::read(row)?, unique_key })
     }
 
     /// As [`read`](Placed::read), of a job of which only the time is not known yet.
-    pub(super) fn read_available(mut row: Row, job: &NewJob) -> Result<Placed> {
+    pub(super) fn read_available(row: &mut Row<'_>, job: &NewJob) -> Result<Placed> {
         Ok(Placed { id: row.int()?, start: Start::of(job, row.time()?), unique_key: None })
     }
 

@@ -69,15 +69,16 @@ fn step(sql: &mut Sql<'_>, after: &RescueAfter, last: i64) -> Result<(Vec<Job>, 
         ("limit", Value::Int(Some(BATCH as i64))),
     ];
     let (mut looked_at, mut overdue) = (Vec::new(), Vec::new());
-    for mut row in sql.rows(&OVERDUE_JOBS, &params)? {
-        let (id, claim_seq, queue, since) = (row.int()?, row.int()?, row.text()?, row.time()?);
+    sql.rows(&OVERDUE_JOBS, &params, |row| {
+        let (id, claim_seq, queue, since) = (row.int()?, row.int()?, row.str()?, row.time()?);
         looked_at.push(id);
-        if is_overdue(after, &queue, since, now) {
+        if is_overdue(after, queue, since, now) {
             let target = Target { id, claim_seq: Some(claim_seq) };
             let ending = Ending::Overrun { evidence: EVIDENCE };
             overdue.push(Settlement { target, ending });
         }
-    }
+        Ok(())
+    })?;
     // A claim that has ended in this moment is nobody's business any more.
     let rescued = settle(sql, &overdue)?.into_iter().flatten().collect();
     Ok((rescued, looked_at.last().copied().filter(|_| looked_at.len() == BATCH)))

@@ -51,8 +51,8 @@ pub fn list_queues(on: impl Session) -> Result<Vec<QueueSummary>> {
 
 /// The queues that have a row, and the row that stands for all.
 fn with_rows(sql: &mut Sql<'_>) -> Result<Queues> {
-    let read = |row| QueueSummary::read(row).map(|queue| (queue.name.clone(), queue));
-    sql.rows(&LIST_QUEUES, &[])?.into_iter().map(read).collect()
+    let queues = sql.rows(&LIST_QUEUES, &[], QueueSummary::read)?;
+    Ok(queues.into_iter().map(|queue| (queue.name.clone(), queue)).collect())
 }
 
 fn count_available(sql: &mut Sql<'_>, queues: &mut Queues) -> Result<()> {
@@ -60,25 +60,27 @@ fn count_available(sql: &mut Sql<'_>, queues: &mut Queues) -> Result<()> {
     let cap = (CAP_IN_ALL / ready.len().max(1) as u64).clamp(LEAST_CAP, CAP);
     let names = json!(ready).to_string();
     let params = [("queues", Value::Json(Some(&names))), ("limit", Value::Int(Some(cap as i64))), sql.now_param()];
-    for mut row in sql.rows(&AVAILABLE, &params)? {
+    sql.rows(&AVAILABLE, &params, |row| {
         let (name, now, number, first) = (row.text()?, row.time()?, row.int()?, row.time_or_null()?);
         let queue = named(queues, name);
         queue.available = Count::up_to(cap, number.unsigned_abs());
         // Due in the future, as somebody with a console may have it, none waits yet.
         queue.oldest = first.and_then(|first| Duration::try_from(now.duration_since(first)).ok());
-    }
-    Ok(())
+        Ok(())
+    })
+    .map(drop)
 }
 
 fn count_later(sql: &mut Sql<'_>, queues: &mut Queues) -> Result<()> {
     let mut read = 0;
-    for mut row in sql.rows(&LATER, &[("limit", Value::Int(Some(CAP as i64)))])? {
-        let (name, state, number) = (row.text()?, row.text()?.parse::<State>()?, row.int()?.unsigned_abs());
+    sql.rows(&LATER, &[("limit", Value::Int(Some(CAP as i64)))], |row| {
+        let (name, state, number) = (row.text()?, row.str()?.parse::<State>()?, row.int()?.unsigned_abs());
         read += number;
         let queue = named(queues, name);
         let count = if state == State::Scheduled { &mut queue.scheduled } else { &mut queue.retryable };
         count.number = number;
-    }
+        Ok(())
+    })?;
     // Nobody knows whose the others are.
     let capped = read >= CAP;
     queues.values_mut().for_each(|queue| (queue.scheduled.capped, queue.retryable.capped) = (capped, capped));

@@ -140,12 +140,11 @@ fn resume(on: impl Session, name: &str) -> Result<QueueInfo> {
 
 /// The names of the queues that are paused; [`ALL_QUEUES`] among them, if all are.
 pub(crate) fn paused(sql: &mut Sql<'_>) -> Result<Vec<String>> {
-    sql.rows(&PAUSED_QUEUES, &[])?.iter_mut().map(|row| row.text()).collect()
+    sql.rows(&PAUSED_QUEUES, &[], |row| row.text())
 }
 
 fn by_name(sql: &mut Sql<'_>, name: &str) -> Result<Option<QueueInfo>> {
-    let row = sql.row(&GET_QUEUE, &[("name", Value::Text(Some(name)))])?;
-    row.map(QueueInfo::read).transpose()
+    sql.row(&GET_QUEUE, &[("name", Value::Text(Some(name)))], QueueInfo::read)
 }
 
 /// A queue that has just been written.

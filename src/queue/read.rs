@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::{
     Error, Job, Result, Session,
-    dialect::{Row, Sql, Statement, Value, statement},
+    dialect::{Sql, Statement, Value, statement},
 };
 
 static GET_JOB: Statement = statement!("get_job");
@@ -20,12 +20,12 @@ pub fn get_job(on: impl Session, id: i64) -> Result<Option<Job>> {
 }
 
 pub(crate) fn by_id(sql: &mut Sql<'_>, id: i64) -> Result<Option<Job>> {
-    one(sql.row(&GET_JOB, &[("id", Value::Int(Some(id)))])?)
+    sql.row(&GET_JOB, &[("id", Value::Int(Some(id)))], Job::read)
 }
 
 /// The job that holds a unique key.
 pub(crate) fn holder(sql: &mut Sql<'_>, unique_key: &[u8]) -> Result<Option<Job>> {
-    one(sql.row(&FIND_HOLDER, &[("unique_key", Value::Bytes(Some(unique_key)))])?)
+    sql.row(&FIND_HOLDER, &[("unique_key", Value::Bytes(Some(unique_key)))], Job::read)
 }
 
 /// The time by the clock that decides what is due and who is alive: the database server's, on SQLite this machine's.
@@ -41,10 +41,6 @@ pub(crate) fn current_time(sql: &mut Sql<'_>) -> Result<Timestamp> {
     if let Some(now) = sql.now() {
         return Ok(now);
     }
-    let row = sql.row(&CURRENT_TIME, &[sql.now_param()])?;
-    row.ok_or_else(|| Error::corrupt("the database does not know the time"))?.time()
-}
-
-fn one(row: Option<Row>) -> Result<Option<Job>> {
-    row.map(|mut row| Job::read(&mut row)).transpose()
+    let time = sql.row(&CURRENT_TIME, &[sql.now_param()], |row| row.time())?;
+    time.ok_or_else(|| Error::corrupt("the database does not know the time"))
 }

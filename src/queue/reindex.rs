@@ -59,16 +59,15 @@ pub(crate) fn reindex_by(client: &Client, run: &mut Outside<'_>, go_on: &dyn Fn(
 type Commands = Vec<(String, String)>;
 
 fn named_commands(sql: &mut Sql<'_>, statement: &Statement) -> Result<Commands> {
-    sql.rows(statement, &[])?.iter_mut().map(|row| Ok((row.text()?, row.text()?))).collect()
+    sql.rows(statement, &[], |row| Ok((row.text()?, row.text()?)))
 }
 
 fn own_indexes(sql: &mut Sql<'_>) -> Result<Commands> {
-    let mut indexes = Vec::new();
-    for mut row in sql.rows(&INDEXES, &[])? {
-        indexes.push((row.text()?, row.text()?));
-        if !row.bool()? {
-            return Err(Error::unsupported("indexes are built anew beside others only by PostgreSQL 12 or newer"));
+    sql.rows(&INDEXES, &[], |row| {
+        let index = (row.text()?, row.text()?);
+        match row.bool()? {
+            true => Ok(index),
+            false => Err(Error::unsupported("indexes are built anew beside others only by PostgreSQL 12 or newer")),
         }
-    }
-    Ok(indexes)
+    })
 }

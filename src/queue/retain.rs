@@ -124,8 +124,7 @@ fn final_queues(sql: &mut Sql<'_>, state: usize, after: &str) -> Result<Vec<(Str
             ("after", Value::Text(Some(queues.last().map_or(after, |(queue, _)| queue)))),
             ("limit", Value::Int(Some((QUEUES - queues.len()) as i64))),
         ];
-        let more = sql.rows(&FINAL_QUEUES, &params)?.into_iter().map(|mut row| Ok((row.text()?, row.time()?)));
-        let more = more.collect::<Result<Vec<_>>>()?;
+        let more = sql.rows(&FINAL_QUEUES, &params, |row| Ok((row.text()?, row.time()?)))?;
         if more.is_empty() {
             break;
         }
@@ -149,11 +148,12 @@ fn remove(
         ("until", Value::Time(Some(*ended.end()))),
         ("limit", Value::Int(Some(limit as i64))),
     ];
-    let (mut ids, mut last) = (Vec::new(), None);
-    for mut row in sql.rows(&OLD_JOBS, &params)? {
-        ids.push(row.int()?);
+    let mut last = None;
+    let ids = sql.rows(&OLD_JOBS, &params, |row| {
+        let id = row.int()?;
         last = Some(row.time()?);
-    }
+        Ok(id)
+    })?;
     if !ids.is_empty() {
         let ids = Json::from(ids.as_slice()).to_string();
         sql.change(&REMOVE_JOBS, &[("ids", Value::Json(Some(&ids)))])?;

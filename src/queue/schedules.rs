@@ -79,7 +79,7 @@ pub fn get_schedule(on: impl Session, name: &str) -> Result<Option<ScheduleInfo>
 /// # Errors
 /// When the database cannot be asked.
 pub fn list_schedules(on: impl Session) -> Result<Vec<ScheduleInfo>> {
-    on.any().read(|sql| sql.rows(&LIST_SCHEDULES, &[])?.iter_mut().map(ScheduleInfo::read).collect())
+    on.any().read(|sql| sql.rows(&LIST_SCHEDULES, &[], ScheduleInfo::read))
 }
 
 /// Pauses a schedule: none of its slots yields a job until it is resumed. Jobs that are there already are run. Pausing one
@@ -231,8 +231,7 @@ pub(super) fn next_after(slots: &Slots, time: Timestamp) -> Result<Timestamp> {
 }
 
 fn by_name(sql: &mut Sql<'_>, name: &str) -> Result<Option<ScheduleInfo>> {
-    let row = sql.row(&GET_SCHEDULE, &[("name", Value::Text(Some(name)))])?;
-    row.map(|mut row| ScheduleInfo::read(&mut row)).transpose()
+    sql.row(&GET_SCHEDULE, &[("name", Value::Text(Some(name)))], ScheduleInfo::read)
 }
 
 fn found(sql: &mut Sql<'_>, name: &str) -> Result<ScheduleInfo> {
@@ -240,7 +239,7 @@ fn found(sql: &mut Sql<'_>, name: &str) -> Result<ScheduleInfo> {
 }
 
 fn locked(sql: &mut Sql<'_>, name: &str) -> Result<(ScheduleInfo, Timestamp)> {
-    let row = sql.row(&LOCK_SCHEDULE, &[("name", Value::Text(Some(name))), sql.now_param()])?;
-    let mut row = row.ok_or_else(|| Error::no_schedule(name))?;
-    Ok((ScheduleInfo::read(&mut row)?, row.time()?))
+    let params = [("name", Value::Text(Some(name))), sql.now_param()];
+    let locked = sql.row(&LOCK_SCHEDULE, &params, |row| Ok((ScheduleInfo::read(row)?, row.time()?)))?;
+    locked.ok_or_else(|| Error::no_schedule(name))
 }

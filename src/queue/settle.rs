@@ -132,15 +132,13 @@ pub(crate) fn settle_one(sql: &mut Sql<'_>, target: Target, ending: Ending) -> R
 /// Reads jobs so that nobody changes them before this transaction ends; with the time.
 pub(super) fn lock(sql: &mut Sql<'_>, ids: impl Iterator<Item = i64>) -> Result<(HashMap<i64, Job>, Timestamp)> {
     let ids = Json::from_iter(ids).to_string();
-    let rows = sql.rows(&LOCK_JOBS, &[("ids", Value::Json(Some(&ids))), sql.now_param()])?;
     let mut now = Timestamp::UNIX_EPOCH;
-    let mut jobs = HashMap::with_capacity(rows.len());
-    for mut row in rows {
-        let job = Job::read(&mut row)?;
+    let jobs = sql.rows(&LOCK_JOBS, &[("ids", Value::Json(Some(&ids))), sql.now_param()], |row| {
+        let job = Job::read(row)?;
         now = row.time()?;
-        jobs.insert(job.id, job);
-    }
-    Ok((jobs, now))
+        Ok(job)
+    })?;
+    Ok((jobs.into_iter().map(|job| (job.id, job)).collect(), now))
 }
 
 /// What is to be written for one job; nothing if it already stands where it should.

@@ -2,7 +2,7 @@
 
 use crate::{
     Client, Error, Result,
-    dialect::{Connection, Sql, Statement, Tidying, statement},
+    dialect::{Connection, Row, Sql, Statement, Tidying, statement},
     session::{Mode, own},
 };
 
@@ -54,10 +54,8 @@ fn outside<T>(connection: &mut (dyn Connection + '_), work: &mut dyn FnMut(&mut 
 }
 
 fn analyse(sql: &mut Sql<'_>) -> Result<usize> {
-    let mut commands = sql.rows(&UNANALYSED_TABLES, &[])?;
-    for row in &mut commands {
-        sql.control(&row.text()?)?;
-    }
+    let commands = sql.rows(&UNANALYSED_TABLES, &[], |row| row.text())?;
+    commands.iter().try_for_each(|command| sql.control(command))?;
     Ok(commands.len())
 }
 
@@ -65,8 +63,7 @@ fn tidy_log(sql: &mut Sql<'_>) -> Result<usize> {
     if checkpoint(sql, &CHECKPOINT_LOG)? || log_bytes(sql)? <= LARGE_LOG {
         return Ok(0);
     }
-    let row = sql.row(&BUSY_TIMEOUT, &[])?;
-    let before = row.ok_or_else(unanswered)?.int()?;
+    let before = sql.row(&BUSY_TIMEOUT, &[], |row| row.int())?.ok_or_else(unanswered)?;
     set_busy_timeout(sql, PATIENCE)?;
     let cut = checkpoint(sql, &TRUNCATE_LOG);
     set_busy_timeout(sql, before)?;
@@ -79,14 +76,16 @@ fn tidy_log(sql: &mut Sql<'_>) -> Result<usize> {
 
 /// Whether somebody kept the log from being copied as a whole.
 fn checkpoint(sql: &mut Sql<'_>, statement: &Statement) -> Result<bool> {
-    let mut row = sql.row(statement, &[])?.ok_or_else(unanswered)?;
-    let (busy, pages, copied) = (row.bool()?, row.int()?, row.int()?);
-    Ok(busy || copied < pages)
+    let held_up = |row: &mut Row<'_>| {
+        let (busy, pages, copied) = (row.bool()?, row.int()?, row.int()?);
+        Ok(busy || copied < pages)
+    };
+    sql.row(statement, &[], held_up)?.ok_or_else(unanswered)
 }
 
 /// How large the log is on disk. How many pages it holds does not say that: it is filled again from its beginning.
 pub(crate) fn log_bytes(sql: &mut Sql<'_>) -> Result<u64> {
-    let file = sql.row(&FILE_NAME, &[])?.ok_or_else(unanswered)?.text()?;
+    let file = sql.row(&FILE_NAME, &[], |row| row.text())?.ok_or_else(unanswered)?;
     // Asked for by its name: to open and close it would undo SQLite's locks.
     Ok(std::fs::metadata(file + "-wal").map_or(0, |log| log.len()))
 }
@@ -101,8 +100,8 @@ struct PageCounts {
 }
 
 fn page_counts(sql: &mut Sql<'_>) -> Result<PageCounts> {
-    let mut row = sql.row(&PAGE_COUNTS, &[])?.ok_or_else(unanswered)?;
-    Ok(PageCounts { free: row.int()?, is_incremental: row.int()? == 2 })
+    let read = |row: &mut Row<'_>| Ok(PageCounts { free: row.int()?, is_incremental: row.int()? == 2 });
+    sql.row(&PAGE_COUNTS, &[], read)?.ok_or_else(unanswered)
 }
 
 fn give_back_pages(connection: &mut (dyn Connection + '_)) -> Result<usize> {
@@ -111,7 +110,7 @@ fn give_back_pages(connection: &mut (dyn Connection + '_)) -> Result<usize> {
         if !counts.is_incremental || counts.free <= SPARE_PAGES {
             return Ok(step);
         }
-        own(connection, None, Mode::Transaction, &mut |sql| sql.rows(&GIVE_BACK_PAGES, &[]).map(drop))?;
+        own(connection, None, Mode::Transaction, &mut |sql| sql.rows(&GIVE_BACK_PAGES, &[], |_| Ok(())).map(drop))?;
     }
     Ok(STEPS)
 }

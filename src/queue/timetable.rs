@@ -54,10 +54,10 @@ pub struct TaskInfo {
 /// # Errors
 /// When the database cannot be asked.
 pub fn list_tasks(on: impl Session) -> Result<Vec<TaskInfo>> {
-    on.any().read(|sql| sql.rows(&LIST_TASKS, &[])?.iter_mut().map(info).collect())
+    on.any().read(|sql| sql.rows(&LIST_TASKS, &[], info))
 }
 
-fn info(row: &mut Row) -> Result<TaskInfo> {
+fn info(row: &mut Row<'_>) -> Result<TaskInfo> {
     Ok(TaskInfo {
         task: row.text()?,
         next_at: row.time()?,
@@ -99,16 +99,14 @@ impl Entry {
 
 /// How a task stands; `None` if nobody has ever offered to do it.
 pub(crate) fn entry(sql: &mut Sql<'_>, task: &str) -> Result<Option<Entry>> {
-    let row = sql.row(&TASK_TIMES, &[("task", Value::Text(Some(task)))])?;
-    let read = |mut row: Row| {
+    sql.row(&TASK_TIMES, &[("task", Value::Text(Some(task)))], |row| {
         Ok(Entry {
             next_at: row.time()?,
             runner: row.text_or_null()?,
             lease_until: row.time_or_null()?,
             runs: row.int()?,
         })
-    };
-    row.map(read).transpose()
+    })
 }
 
 /// Puts a task on the timetable, if it is not there.

@@ -158,7 +158,7 @@ fn unserved(sql: &mut Sql<'_>, job: &Job, now: Timestamp) -> Result<Option<Why>>
 }
 
 fn place(sql: &mut Sql<'_>, job: &Job) -> Result<Why> {
-    let row = sql.row(
+    let ahead = sql.row(
         &JOBS_AHEAD,
         &[
             ("id", Value::Int(Some(job.id))),
@@ -167,8 +167,9 @@ fn place(sql: &mut Sql<'_>, job: &Job) -> Result<Why> {
             ("scheduled_at", Value::Time(Some(job.scheduled_at))),
             ("limit", Value::Int(Some(CAP as i64))),
         ],
+        |row| row.int(),
     )?;
-    let number = row.map_or(Ok(0), |mut row| row.int())?.unsigned_abs();
+    let number = ahead.unwrap_or_default().unsigned_abs();
     Ok(if number == 0 { Why::Next } else { Why::Behind { jobs: Count::up_to(CAP, number) } })
 }
 

@@ -112,11 +112,11 @@ pub fn renew_lease(on: impl Session, worker_id: &str, lease: Duration) -> Result
 }
 
 pub(crate) fn list(sql: &mut Sql<'_>) -> Result<Vec<WorkerInfo>> {
-    sql.rows(&LIST_WORKERS, &[])?.iter_mut().map(read).collect()
+    sql.rows(&LIST_WORKERS, &[], read)
 }
 
-fn read(row: &mut Row) -> Result<WorkerInfo> {
-    let names = |text: String| serde_json::from_str(&text).unwrap_or_default();
+fn read(row: &mut Row<'_>) -> Result<WorkerInfo> {
+    let names = |text: &str| serde_json::from_str(text).unwrap_or_default();
     let narrow = |number: Option<i64>| number.and_then(|number| u32::try_from(number).ok());
     Ok(WorkerInfo {
         id: row.text()?,
@@ -124,8 +124,8 @@ fn read(row: &mut Row) -> Result<WorkerInfo> {
         host: row.text_or_null()?,
         pid: narrow(row.int_or_null()?),
         version: row.text_or_null()?,
-        queues: names(row.text()?),
-        kinds: names(row.text()?),
+        queues: names(row.str()?),
+        kinds: names(row.str()?),
         concurrency: narrow(row.int_or_null()?),
         lease: Duration::from_millis(row.int()?.unsigned_abs()),
         beats: row.int()?,
@@ -168,7 +168,7 @@ pub(crate) fn remove(sql: &mut Sql<'_>, worker: &str) -> Result<()> {
 
 /// The ids under which jobs are running, and which no worker has.
 pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
-    sql.rows(&ORPHANED_WORKERS, &[])?.iter_mut().map(|row| row.text()).collect()
+    sql.rows(&ORPHANED_WORKERS, &[], |row| row.text())
 }
 
 /// Gives back what a worker has claimed later than `since` and never heard of: the answer was lost with its connection.
@@ -184,7 +184,7 @@ fn running(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<
         ("since", Value::Time(since)),
         ("limit", Value::Int(Some(BATCH as i64))),
     ];
-    sql.rows(&RUNNING_OF_WORKER, &params)?.iter_mut().map(|row| row.int()).collect()
+    sql.rows(&RUNNING_OF_WORKER, &params, |row| row.int())
 }
 
 /// Gives the jobs of a dead worker to others, if its heart has not beaten since `beats`; of one without a row, if it has
@@ -196,7 +196,7 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
     match beats {
         Some(beats) => {
             let params = [("worker", Value::Text(Some(worker))), ("beats", Value::Int(Some(beats)))];
-            if sql.rows(&MISSED_WORKER, &params)?.is_empty() {
+            if sql.row(&MISSED_WORKER, &params, |_| Ok(()))?.is_none() {
                 return Ok(None);
             }
             remove(sql, worker)?;

@@ -82,7 +82,7 @@ impl ScheduleInfo {
     }
 
     /// As the statements select it.
-    pub(crate) fn read(row: &mut Row) -> Result<ScheduleInfo> {
+    pub(crate) fn read(row: &mut Row<'_>) -> Result<ScheduleInfo> {
         let name = row.text()?;
         let (every_ms, offset_ms) = (row.int_or_null()?, row.int()?);
         let rule = rule(every_ms, offset_ms, row.text_or_null()?, row.text_or_null()?);

@@ -24,7 +24,7 @@ pub(super) fn own_within<T>(
     let answer = match connection.dialect().limits_transactions() {
         true => own(connection, now, Mode::Transaction, &mut |sql| {
             let limit = limit.as_millis().to_string();
-            sql.row(&LIMIT_TIME, &[("limit_ms", Value::Text(Some(&limit)))])?;
+            sql.row(&LIMIT_TIME, &[("limit_ms", Value::Text(Some(&limit)))], |_| Ok(()))?;
             work(sql)
         }),
         false => {

@@ -122,6 +122,5 @@ impl Signals {
 fn data_version(connection: &mut (dyn crate::dialect::Connection + '_)) -> Result<i64> {
     let dialect = connection.dialect();
     let mut link = connection.link();
-    let row = Sql::own(&mut *link, dialect, None).row(&DATA_VERSION, &[])?;
-    row.map_or(Ok(0), |mut row| row.int())
+    Ok(Sql::own(&mut *link, dialect, None).row(&DATA_VERSION, &[], |row| row.int())?.unwrap_or_default())
 }
