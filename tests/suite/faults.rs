@@ -70,6 +70,10 @@ fn everything() -> impl Iterator<Item = &'static Operation> {
     READS.iter().chain(WRITES).chain(IN_PARTS)
 }
 
+fn writes() -> Vec<&'static str> {
+    WRITES.iter().map(|operation| operation.0).collect()
+}
+
 /// A transaction in which nothing is done, on a connection of the client's pool.
 fn touch(client: &Client) -> Result<()> {
     match client.dialect() {
@@ -96,37 +100,58 @@ fn through(url: &str, db: &Db, connections: u32) -> Client {
     client
 }
 
-/// Fails each call of each operation in this way; answers how often an operation took effect and did not know it.
-fn sweep(db: &Db, fault: Fault, span: Span) -> usize {
+/// Fails each call of each operation in this way; answers which operations took effect and did not know it.
+fn sweep(db: &Db, fault: Fault, span: Span) -> Vec<&'static str> {
     let (scene, (proxy, url)) = (Scene::set(db), Proxy::before(&db.url));
     let mut desk = Desk::at(db);
     let connections = if fault == Fault::Silent { 2 } else { 1 };
     let client = through(&url, db, connections);
-    let mut unknown = 0;
+    let mut unknown = Vec::new();
     for operation in everything() {
-        let untouched = Untouched::run(operation, &scene, &mut desk);
-        for number in 1.. {
-            let case = format!("{}, {fault:?} at call {number}, {span:?}", operation.0);
-            proxy.strike(At::Call(number), fault, span);
-            let answer = match fault {
-                Fault::Silent => interrupted(&case, &scene, operation, &client, &proxy),
-                _ => (operation.1)(&scene, &client),
-            };
-            let struck = proxy.heal();
-            if let Err(error) = &answer {
-                assert!(struck && error.is_unavailable(), "{case}: {error}");
-            }
-            let counts = untouched.judge(&case, &answer, fault != Fault::Unsent, &mut desk);
-            unknown += usize::from(answer.is_err() && counts);
-            assert_usable(&case, &client, answer.is_err());
-            if !struck {
-                break;
-            }
-            if answer.is_ok() {
-                // So that the next finds nothing prepared, and takes as many calls.
-                proxy.cut();
-                assert_usable(&case, &client, false);
-            }
+        // On a busy machine a connection may be asked in between whether it is there, or a statement be prepared anew: then
+        // the calls that follow have another number, and the last may have been left out.
+        let wanted = is_one_of(operation, WRITES) && fault != Fault::Unsent;
+        let mut passes = if wanted { 1..=5 } else { 1..=1 };
+        let took_effect = passes.any(|_| {
+            let untouched = Untouched::run(operation, &scene, &mut desk);
+            strike_each(&untouched, &client, &proxy, (fault, span), &mut desk)
+        });
+        unknown.extend(took_effect.then_some(operation.0));
+    }
+    unknown
+}
+
+/// Fails each call of one operation; answers whether it took effect and did not know it.
+fn strike_each(
+    untouched: &Untouched<'_>,
+    client: &Client,
+    proxy: &Proxy,
+    (fault, span): (Fault, Span),
+    desk: &mut Desk,
+) -> bool {
+    let (operation, scene) = (untouched.operation, untouched.scene);
+    let mut unknown = false;
+    for number in 1.. {
+        let case = format!("{}, {fault:?} at call {number}, {span:?}", operation.0);
+        proxy.strike(At::Call(number), fault, span);
+        let answer = match fault {
+            Fault::Silent => interrupted(&case, scene, operation, client, proxy),
+            _ => (operation.1)(scene, client),
+        };
+        let struck = proxy.heal();
+        if let Err(error) = &answer {
+            assert!(struck && error.is_unavailable(), "{case}: {error}");
+        }
+        let counts = untouched.judge(&case, &answer, fault != Fault::Unsent, desk);
+        unknown |= answer.is_err() && counts;
+        assert_usable(&case, client, answer.is_err());
+        if !struck {
+            break;
+        }
+        if answer.is_ok() {
+            // So that the next finds nothing prepared, and takes as many calls.
+            proxy.cut();
+            assert_usable(&case, client, false);
         }
     }
     unknown
@@ -190,19 +215,19 @@ fn is_refusal(error: &Error) -> bool {
 
 on_every_server! {
     fn a_call_that_is_not_sent_has_no_effect(db: &Db) {
-        assert_eq!(sweep(db, Fault::Unsent, Span::Once), 0);
+        assert_eq!(sweep(db, Fault::Unsent, Span::Once), [""; 0]);
     }
 
     fn from_one_call_on_nothing_is_sent_any_more(db: &Db) {
-        assert_eq!(sweep(db, Fault::Unsent, Span::ForEver), 0);
+        assert_eq!(sweep(db, Fault::Unsent, Span::ForEver), [""; 0]);
     }
 
     fn a_call_whose_reply_is_lost_has_its_effect_once_or_not_at_all(db: &Db) {
-        assert!(sweep(db, Fault::Unanswered, Span::Once) >= WRITES.len());
+        assert_eq!(sweep(db, Fault::Unanswered, Span::Once), writes());
     }
 
     fn a_call_whose_connection_falls_silent_keeps_nobody_else_waiting(db: &Db) {
-        assert!(sweep(db, Fault::Silent, Span::Once) >= WRITES.len());
+        assert_eq!(sweep(db, Fault::Silent, Span::Once), writes());
     }
 
     fn however_slowly_the_bytes_come_everything_is_done(db: &Db) {
