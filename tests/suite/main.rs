@@ -37,6 +37,7 @@ mod metrics; // what is counted and timed, and the text that Prometheus reads
 mod middleware; // what runs around inserts and handlers sees, changes, refuses, and breaks nothing
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod model; // whatever is done in whatever order, every column is what a model in memory says
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction
