@@ -74,6 +74,15 @@ impl Tx<'_, '_> {
         }
     }
 
+    /// By which number the server knows the session; SQLite has none.
+    pub fn session(&mut self) -> i64 {
+        match &self.open {
+            Open::Postgres(_) => self.number("SELECT pg_backend_pid()::bigint"),
+            Open::Mariadb(_) => self.number("SELECT connection_id()"),
+            Open::Sqlite(_) => 0,
+        }
+    }
+
     /// The text in the first column of each row.
     pub fn texts(&mut self, sql: &str) -> Vec<String> {
         match &mut self.open {
