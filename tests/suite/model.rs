@@ -25,7 +25,7 @@ use self::{
 use crate::support::random::{Failure, config, reduced};
 
 /// For each database twenty to thirty seconds of a busy machine.
-const CASES: u32 = 20;
+const CASES: u32 = 30;
 const STEPS: usize = 100;
 
 on_every_database! {

@@ -173,7 +173,7 @@ fn step() -> impl Strategy<Value = Step> {
         14 => op().prop_map(Step::Own),
         3 => (vec(op(), 1..5), select(vec![End::Commit, End::Rollback])).prop_map(|(ops, end)| Step::Callers(ops, end)),
         4 => span().prop_map(Step::Advance),
-        2 => (select(vec![vec!["default"], vec!["mail", "default"], vec!["default", "mail"]]),
+        3 => (select(vec![vec!["default"], vec!["mail", "default"], vec!["default", "mail"]]),
               select(vec![vec!["a"], vec!["b"], vec!["a", "b"]]), handled())
             .prop_map(|(queues, kinds, answer)| Step::WorkOnce { queues, kinds, answer }),
     ]
@@ -211,17 +211,17 @@ fn new_job(may_be_unique: bool) -> impl Strategy<Value = New> {
 
 fn choice() -> impl Strategy<Value = Choice> {
     prop_oneof![
-        select(QUEUES).prop_map(Choice::Queue),
-        (1..=4_u8).prop_map(Choice::Priority),
-        (1..=2_u32).prop_map(Choice::MaxAttempts),
-        select(TIMES).prop_map(Choice::At),
-        span().prop_map(Choice::Delay),
-        select(TAGS).prop_map(Choice::Tag),
-        (0..3_u8).prop_map(Choice::Metadata),
-        span().prop_map(Choice::Timeout),
-        span().prop_map(Choice::Ttl),
-        Just(Choice::Ephemeral),
-        Just(Choice::Pending),
+        2 => select(QUEUES).prop_map(Choice::Queue),
+        2 => (1..=4_u8).prop_map(Choice::Priority),
+        4 => (1..=2_u32).prop_map(Choice::MaxAttempts),
+        2 => select(TIMES).prop_map(Choice::At),
+        2 => span().prop_map(Choice::Delay),
+        1 => select(TAGS).prop_map(Choice::Tag),
+        1 => (0..3_u8).prop_map(Choice::Metadata),
+        1 => span().prop_map(Choice::Timeout),
+        2 => span().prop_map(Choice::Ttl),
+        1 => Just(Choice::Ephemeral),
+        2 => Just(Choice::Pending),
     ]
 }
 

@@ -441,10 +441,7 @@ impl World {
 
     fn update(&mut self, place: usize, changes: &[Change]) -> Result<Row> {
         let before = self.job(place)?.clone();
-        let names = |change: &Change| match change {
-            Change::Args(_) | Change::To(Choice::At(_)) => true,
-            _ => false,
-        };
+        let names = |change: &Change| matches!(change, Change::Args(_) | Change::To(Choice::At(_)));
         if before.state == Running || (before.state.is_final() && changes.iter().any(names)) {
             return Err(Refusal::WrongState(before.state));
         }
