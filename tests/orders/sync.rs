@@ -61,6 +61,14 @@ pub(crate) mod channel {
         fn lock(&self) -> MutexGuard<'_, Inside<T>> {
             self.inside.lock().unwrap()
         }
+
+        /// One end less. In a play that has failed nobody is left to be told, and no lock can be had.
+        fn leave(&self, count: impl FnOnce(&mut Inside<T>)) {
+            if !std::thread::panicking() {
+                count(&mut self.lock());
+                self.changed.notify_all();
+            }
+        }
     }
 
     impl<T> Sender<T> {
@@ -155,15 +163,13 @@ pub(crate) mod channel {
 
     impl<T> Drop for Sender<T> {
         fn drop(&mut self) {
-            self.0.lock().senders -= 1;
-            self.0.changed.notify_all();
+            self.0.leave(|inside| inside.senders -= 1);
         }
     }
 
     impl<T> Drop for Receiver<T> {
         fn drop(&mut self) {
-            self.0.lock().receivers -= 1;
-            self.0.changed.notify_all();
+            self.0.leave(|inside| inside.receivers -= 1);
         }
     }
 

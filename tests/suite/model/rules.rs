@@ -12,7 +12,7 @@ use super::{
 };
 use crate::support::{End, random::reduced};
 
-/// Each changes one column of the only job, and the other ones where the table asks for it.
+/// Each changes one column of the only job, and another one where the table asks for it; and what is said of it then.
 const MANGLED: &[(&str, &str)] = &[
     ("state = 'pending'", "state: Pending"),
     ("queue = 'elsewhere'", "queue: \"elsewhere\""),
