@@ -1,10 +1,11 @@
 //! Whatever is done in whatever order, every column of every job is what the promises say: random steps are done to a
 //! database and to a model of it in memory, and both are compared after each call.
 //!
-//! What can be done is in `op`, what it means in `world`, how a database is asked in `subject`, what is compared in `row`. A
-//! failure is reduced to few and small steps and names its seed: `PROPTEST_RNG_SEED=… cargo test --test suite model::`
-//! repeats it, `PROPTEST_CASES=…` tries more.
+//! What can be done is in `op`, what it means in `world` and `fate`, how a database is asked in `subject`, what is compared
+//! in `row`. A failure is reduced to few and small steps and names its seed: `PROPTEST_RNG_SEED=… cargo test --test suite
+//! model::` repeats it, `PROPTEST_CASES=…` tries more.
 
+mod fate;
 mod op;
 mod row;
 mod rules;
