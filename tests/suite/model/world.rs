@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::{
     fate::{
-        alter, choose, end, expire, fail, finish, held_in, inserted, is_waiting, moves, overrun, put_output, replaced,
-        snooze, takes_key, wait,
+        alter, end, expire, fail, finish, held_in, inserted, is_waiting, moves, overrun, put_output, replaced, snooze,
+        takes_key, wait,
     },
     op::{Change, Choice, Ending, Handled, New, Op, PERIOD, Sameness, Step, Verb, Whose},
     row::{Answer, Refusal, Row},
