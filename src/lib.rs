@@ -184,6 +184,7 @@ mod schedule;
 mod session;
 mod state;
 mod stopwatch;
+mod sync;
 mod trace;
 mod unique;
 mod wake;

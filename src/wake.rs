@@ -2,12 +2,13 @@
 //!
 //! Ringing carries no data and may be lost without harm: it saves a worker from waiting for its next poll, no more.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+    channel::{Receiver, Sender, bounded},
+};
 
 /// The bell of a client.
 #[derive(Debug, Clone, Default)]

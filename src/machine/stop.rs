@@ -1,14 +1,12 @@
 //! The signals of a stop.
 
-use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+    channel::{Receiver, Sender, bounded},
+};
 
 /// The two signals of a stop. A receiver of each becomes ready when it is given, and stays so.
 pub(crate) struct Stop {

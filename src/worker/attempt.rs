@@ -291,8 +291,12 @@ pub(super) fn settled_by_handler(sql: &mut Sql<'_>, job: &Job) -> crate::Result<
         Some(now) if now.state == crate::State::Running && now.claim_seq == job.claim_seq => {
             Err(Error::other(UNSETTLED))
         }
+        Some(now) => Ok(now),
         // An ephemeral job is gone when it is completed.
-        now => Ok(now.unwrap_or_else(|| Job { state: crate::State::Completed, ..job.clone() })),
+        None => {
+            let finalized_at = Some(read::current_time(sql)?);
+            Ok(Job { state: crate::State::Completed, finalized_at, ..job.clone() })
+        }
     }
 }
 

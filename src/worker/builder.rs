@@ -1,23 +1,21 @@
 //! A worker before it is started: what it serves, what it runs, and how.
 
-use std::{
-    borrow::Cow,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use crossbeam_channel::bounded;
 
 use super::{
     Shared,
-    budget::{Budget, MAX_AHEAD},
+    budget::Budget,
     context::Context,
     finished::MAILBOX,
     handler::{Handler, HandlerResult, Run, sealed},
     health::Signs,
     in_hand::InHand,
     middleware::Next,
+    orders::Orders,
     outcome::Outcome,
+    pace::MAX_AHEAD,
     queues::Queue,
     runners::Runners,
     running::Running,
@@ -259,12 +257,11 @@ impl Worker {
             budget: Budget::new(settings.queues.len()),
             slots: Slots::default(),
             manner: Manner::default(),
-            orders: bounded(orders),
+            orders: Orders::new(orders),
             finished: bounded(MAILBOX),
             settling: InHand::default(),
             giving_back: InHand::default(),
             ear: self.client.wake().ear(),
-            taking_back: Mutex::default(),
             watch: bounded(1),
             health: Signs::new(),
             runners: Runners::default(),

@@ -15,8 +15,9 @@ use jiff::Timestamp;
 
 use self::bounds::Bounds;
 use super::{
-    Claimed, Order, Shared,
-    budget::{Pace, Place},
+    Claimed, Shared,
+    budget::Place,
+    pace::Pace,
     queues::{Claim, shares},
     signal::Signals,
 };
@@ -89,7 +90,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
             claimer.feel_hungry();
         }
     }
-    claimer.came_late + if shared.manner.drains() { 0 } else { claimer.give_back(0) }
+    claimer.came_late + if shared.manner.drains() { 0 } else { claimer.give_back() }
 }
 
 impl Claimer {
@@ -240,13 +241,13 @@ impl Claimer {
         let claimed = |job: Job| Claimed { place: place(&job), job: Arc::new(job), since };
         let claimed: Vec<_> = jobs.into_iter().map(claimed).collect();
         claimed.iter().for_each(|one| self.shared.budget.take(one.place));
-        let stop = &self.shared.stop;
-        if stop.is_requested() && (!self.shared.manner.drains() || self.shared.runners.are_dismissed()) {
+        let gives_back = self.shared.stop.is_requested() && !self.shared.manner.drains();
+        let late = match gives_back {
+            true => claimed,
             // However long the claim has taken: the threads may be gone.
-            self.came_late += self.give_these_back(claimed);
-        } else {
-            claimed.into_iter().for_each(|one| self.order(one));
-        }
+            false => claimed.into_iter().filter_map(|one| self.shared.orders.add(one).err()).collect(),
+        };
+        self.came_late += self.give_these_back(late);
     }
 
     fn is_hungry(&self) -> bool {
@@ -368,10 +369,5 @@ impl Claimer {
             }
         }
         Ok(())
-    }
-
-    /// Hands a job to the threads. There is room: the budget is smaller than the channel.
-    fn order(&self, claimed: Claimed) {
-        let _ = self.shared.orders.0.send(Order::Run(claimed));
     }
 }

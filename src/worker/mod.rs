@@ -25,7 +25,9 @@ mod listener;
 mod liveness;
 mod middleware;
 mod once;
+mod orders;
 mod outcome;
+mod pace;
 mod queues;
 mod remains;
 mod runners;
@@ -49,10 +51,7 @@ pub use queues::Queue;
 pub use running::Running;
 pub use stop::Report;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -79,14 +78,12 @@ struct Shared {
     queues: Option<String>,
     budget: budget::Budget,
     slots: slot::Slots,
-    orders: (Sender<Order>, Receiver<Order>),
+    orders: orders::Orders<Claimed>,
     finished: (Sender<finished::Letter>, Receiver<finished::Letter>),
     settling: in_hand::InHand,
     giving_back: in_hand::InHand,
     /// Wakes the claimer.
     ear: Ear,
-    /// Held by whoever takes back jobs that no thread has begun.
-    taking_back: Mutex<()>,
     /// Rung for the watcher, when a deadline comes before its next look.
     watch: (Sender<()>, Receiver<()>),
     health: health::Signs,
@@ -94,22 +91,6 @@ struct Shared {
 }
 
 impl Shared {
-    /// Takes back the jobs that no thread has begun, but for those that `keep` keeps. There is room for these: the budget
-    /// is smaller than the channel.
-    fn take_unbegun(&self, mut keep: impl FnMut(&Claimed) -> bool) -> Vec<Claimed> {
-        // One at a time: whoever takes all back must not miss what another is about to put back.
-        let _alone = self.taking_back.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut unbegun, mut kept) = (Vec::new(), Vec::new());
-        for order in self.orders.1.try_iter() {
-            match order {
-                Order::Run(claimed) if !keep(&claimed) => unbegun.push(claimed),
-                order => kept.push(order),
-            }
-        }
-        kept.into_iter().for_each(|order| drop(self.orders.0.try_send(order)));
-        unbegun
-    }
-
     fn request_stop(&self, drain: bool) {
         if drain {
             self.manner.drain();
@@ -127,7 +108,7 @@ impl Shared {
 
     /// Tells every thread that runs jobs to leave after those that are before this in the channel.
     fn dismiss_runners(&self) {
-        (0..self.runners.close()).for_each(|_| drop(self.orders.0.try_send(Order::Leave)));
+        self.orders.dismiss(self.runners.close());
     }
 }
 
@@ -140,12 +121,6 @@ impl Workforce for Shared {
             }
         }
     }
-}
-
-/// What a worker thread is told to do.
-enum Order {
-    Run(Claimed),
-    Leave,
 }
 
 /// A job on its way to a thread.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     Worker,
-    attempt::{self, Verdict, settle_claim, settled_by_handler, verdict},
+    attempt::{self, Verdict, settled_by_handler, verdict},
     context::Context,
     handler::Run,
     middleware::{Called, call},
@@ -20,7 +20,6 @@ use crate::{
         claim::{Claimant, Wanted, claim, ready_queues},
         due::promote_on,
         ending::Ending,
-        read,
         settle::settle_one,
     },
     stopwatch::Stopwatch,
@@ -149,10 +148,8 @@ impl Worker {
         let mut link = tx.link();
         let sql = &mut Sql::callers(&mut *link, self.client.dialect(), self.client.now());
         match answer {
-            Verdict::Open(ending) => {
-                let settled = settle_claim(sql, job, ending)?;
-                Ok(read::by_id(sql, job.id)?.unwrap_or(settled))
-            }
+            // The long way, which knows the row as it then stands, or as it was when it went.
+            Verdict::Open(ending) => settle_one(sql, (&**job).into(), ending),
             Verdict::Settled(_) | Verdict::ClaimLost => settled_by_handler(sql, job),
         }
     }

@@ -33,7 +33,7 @@ pub(super) struct Remains {
 /// Gives back what has not begun, and of what is running that of which nothing can count any more, or that will not live
 /// on because the process is `exiting`.
 pub(super) fn leave(shared: &Arc<Shared>, exiting: bool, until: Instant) -> Remains {
-    let unbegun: Vec<Arc<Job>> = shared.take_unbegun(|_| false).into_iter().map(|claimed| claimed.job).collect();
+    let unbegun: Vec<Arc<Job>> = shared.orders.take_all().into_iter().map(|claimed| claimed.job).collect();
     let AtWork { harmless, others, lingering } = running(shared, exiting);
     let given_back = give_back(shared, unbegun.iter().chain(&harmless).cloned().collect(), until);
     let split = |jobs: Vec<Arc<Job>>| -> (Vec<i64>, Vec<i64>) {

@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::TryRecvError;
 
-use super::{Order, Shared, attempt, slot::Slot};
+use super::{Shared, attempt, slot::Slot};
 use crate::machine::thread::{self, Ended};
 
 /// The threads that run jobs, replacements included.
@@ -50,11 +50,6 @@ impl Runners {
         started.runners.len()
     }
 
-    /// Whether they have been told to leave, or are about to be.
-    pub(super) fn are_dismissed(&self) -> bool {
-        self.lock().closed
-    }
-
     /// All that may not have ended.
     pub(super) fn all(&self) -> Vec<Ended> {
         self.lock().runners.clone()
@@ -66,15 +61,11 @@ impl Runners {
 }
 
 fn run_orders(shared: &Shared, slot: &Slot) {
-    while let Ok(Order::Run(claimed)) = shared.orders.1.recv() {
-        if shared.stop.is_over() {
-            // The stop has reported it as not begun; the claimer gives it back if it ever can.
-            let _ = shared.orders.0.try_send(Order::Run(claimed));
-            return;
-        }
-        if !attempt::run(shared, slot, claimed) {
+    shared.orders.serve(&shared.stop, |claimed| {
+        let is_wanted = attempt::run(shared, slot, claimed);
+        if !is_wanted {
             shared.health.replaced.fetch_sub(1, Ordering::AcqRel);
-            return;
         }
-    }
+        is_wanted
+    });
 }

@@ -104,7 +104,7 @@ fn cancel_ended(shared: &Shared, lifeline: &mut Lifeline) {
 
 /// Gives back what was claimed ahead of queues that have been paused since.
 fn hold_back_paused(shared: &Shared, lifeline: &mut Lifeline) {
-    if shared.orders.1.is_empty() {
+    if shared.orders.waiting() == 0 {
         return;
     }
     // Without an answer none is taken to be paused; the next round asks again.
@@ -115,7 +115,7 @@ fn hold_back_paused(shared: &Shared, lifeline: &mut Lifeline) {
         return;
     }
     let runs = |claimed: &Claimed| !paused.contains(&claimed.job.queue) && !paused.contains(ALL_QUEUES);
-    for Claimed { job, place, .. } in shared.take_unbegun(runs) {
+    for Claimed { job, place, .. } in shared.orders.take_back(runs) {
         let given_back = Finished::new(job, Ending::GiveBack, Timing::default());
         let _ = shared.finished.0.send(Letter::Finished(Finished { suspect: place.suspect, ..given_back }));
         shared.budget.free(Place { suspect: false, ..place });

@@ -28,6 +28,7 @@ mod firing; // each slot of a schedule yields one job, whoever looks and whateve
 mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
+mod interleavings; // two or three that meet at a job come one after the other, in whatever order they begin, act and end
 mod list; // lists show what was asked for, each job once
 mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them
@@ -37,6 +38,7 @@ mod metrics; // what is counted and timed, and the text that Prometheus reads
 mod middleware; // what runs around inserts and handlers sees, changes, refuses, and breaks nothing
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
+mod model; // whatever is done in whatever order, every column is what a model in memory says
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction

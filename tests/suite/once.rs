@@ -123,6 +123,22 @@ on_every_database! {
         }
     }
 
+    fn a_job_whose_row_goes_away_is_answered_as_one_that_has_ended(db: &Db) {
+        let worker = worker(db).handle_kind("output", |_: &Context, _: Value| -> HandlerResult<Outcome> {
+            Ok(Outcome::CompleteWith(json!(1)))
+        });
+        let worker = transactional(db, worker, "settled", |tx, context| {
+            complete_job(tx.on(), context.job())?;
+            Ok(Outcome::Settled)
+        });
+        for kind in ["work", "output", "settled"] {
+            let id = db.insert(job(kind).ephemeral()).id;
+            let Worked::Done(done) = worker.work_once().unwrap() else { panic!("{kind} is not done") };
+            assert_eq!((done.id, done.state, done.finalized_at), (id, State::Completed, Some(db.clock.now())), "{kind}");
+            assert_eq!(get_job(&db.client, id).unwrap(), None, "{kind}");
+        }
+    }
+
     fn an_outcome_that_cannot_be_settled_is_a_failure(db: &Db) {
         db.create_effects();
         let mut worker = worker(db);

@@ -17,20 +17,21 @@ use super::{
 impl Claimer {
     /// Gives back what was claimed ahead at a pace that has not held: the last of it.
     pub(super) fn return_excess(&mut self) {
-        let waiting = self.shared.orders.1.len();
+        let waiting = self.shared.orders.waiting();
         let excess = self.pace.excess(waiting);
         if excess > 0 {
-            self.give_back(waiting - excess);
+            let (mut before, keep) = (0, waiting - excess);
+            let claimed = self.shared.orders.take_back(|_| {
+                before += 1;
+                before <= keep
+            });
+            self.give_these_back(claimed);
         }
     }
 
-    /// Gives back what no thread has begun, but for the first `keep`; answers how many.
-    pub(super) fn give_back(&mut self, keep: usize) -> usize {
-        let mut before = 0;
-        let claimed = self.shared.take_unbegun(|_| {
-            before += 1;
-            before <= keep
-        });
+    /// Gives back what no thread has begun; answers how many.
+    pub(super) fn give_back(&mut self) -> usize {
+        let claimed = self.shared.orders.take_all();
         self.give_these_back(claimed)
     }
 
@@ -42,7 +43,8 @@ impl Claimer {
         let Some(answers) = self.settle_back(&claimed) else {
             if !self.shared.stop.is_requested() {
                 self.shared.giving_back.put_down(before, &[]);
-                claimed.into_iter().for_each(|one| self.order(one));
+                // Where nobody is left to run it, it stays claimed: it cannot be given back either.
+                claimed.into_iter().for_each(|one| drop(self.shared.orders.add(one)));
             }
             return 0;
         };

@@ -18,6 +18,13 @@ pub enum Open<'t, 'c> {
     Sqlite(&'t mut rusqlite::Transaction<'c>),
 }
 
+/// A connection of the application's own, as its driver opened it.
+pub enum Plain {
+    Postgres(Box<postgres::Client>),
+    Mariadb(Box<mysql::Conn>),
+    Sqlite(rusqlite::Connection),
+}
+
 /// How the caller ends a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -66,6 +73,27 @@ impl Tx<'_, '_> {
             Open::Sqlite(tx) => tx.query_row(sql, [], |row| row.get(0)).unwrap(),
         }
     }
+
+    /// By which number the server knows the session; SQLite has none.
+    pub fn session(&mut self) -> i64 {
+        match &self.open {
+            Open::Postgres(_) => self.number("SELECT pg_backend_pid()::bigint"),
+            Open::Mariadb(_) => self.number("SELECT connection_id()"),
+            Open::Sqlite(_) => 0,
+        }
+    }
+
+    /// The text in the first column of each row.
+    pub fn texts(&mut self, sql: &str) -> Vec<String> {
+        match &mut self.open {
+            Open::Postgres(tx) => tx.query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
+            Open::Mariadb(tx) => tx.query(sql).unwrap(),
+            Open::Sqlite(tx) => {
+                let mut statement = tx.prepare(sql).unwrap();
+                statement.query_map([], |row| row.get(0)).unwrap().map(|text| text.unwrap()).collect()
+            }
+        }
+    }
 }
 
 impl Db {
@@ -100,29 +128,48 @@ impl Db {
         end: impl FnOnce(&T) -> End,
         work: impl FnOnce(&mut Tx<'_, '_>) -> T,
     ) -> Result<(T, Result<()>)> {
-        let now = self.clock.now();
-        match self.dialect {
-            Dialect::Postgres => {
-                let mut client = self.try_postgres()?;
-                let mut tx = client.transaction()?;
-                let answer = work(&mut Tx { open: Open::Postgres(&mut tx), now });
+        self.connection()?.tried(self.clock.now(), end, work)
+    }
+
+    /// A connection of the application's own.
+    pub fn connection(&self) -> Result<Plain> {
+        Ok(match self.dialect {
+            Dialect::Postgres => Plain::Postgres(Box::new(self.try_postgres()?)),
+            Dialect::Mariadb => Plain::Mariadb(Box::new(self.try_mariadb()?)),
+            _ => Plain::Sqlite(self.try_sqlite()?),
+        })
+    }
+}
+
+impl Plain {
+    /// As [`Db::ended_by`], at this time.
+    pub fn ended_by<T>(
+        &mut self,
+        now: Timestamp,
+        end: impl FnOnce(&T) -> End,
+        work: impl FnOnce(&mut Tx<'_, '_>) -> T,
+    ) -> (T, Result<()>) {
+        self.tried(now, end, work).unwrap()
+    }
+
+    fn tried<T>(
+        &mut self,
+        now: Timestamp,
+        end: impl FnOnce(&T) -> End,
+        work: impl FnOnce(&mut Tx<'_, '_>) -> T,
+    ) -> Result<(T, Result<()>)> {
+        macro_rules! run {
+            ($tx:expr, $open:ident) => {{
+                let mut tx = $tx;
+                let answer = work(&mut Tx { open: Open::$open(&mut tx), now });
                 let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
                 Ok((answer, ended.map_err(Into::into)))
-            }
-            Dialect::Mariadb => {
-                let mut conn = self.try_mariadb()?;
-                let mut tx = conn.start_transaction(mysql::TxOpts::default())?;
-                let answer = work(&mut Tx { open: Open::Mariadb(&mut tx), now });
-                let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
-                Ok((answer, ended.map_err(Into::into)))
-            }
-            _ => {
-                let mut conn = self.try_sqlite()?;
-                let mut tx = conn.transaction()?;
-                let answer = work(&mut Tx { open: Open::Sqlite(&mut tx), now });
-                let ended = if end(&answer) == End::Commit { tx.commit() } else { tx.rollback() };
-                Ok((answer, ended.map_err(Into::into)))
-            }
+            }};
+        }
+        match self {
+            Plain::Postgres(client) => run!(client.transaction()?, Postgres),
+            Plain::Mariadb(conn) => run!(conn.start_transaction(mysql::TxOpts::default())?, Mariadb),
+            Plain::Sqlite(conn) => run!(conn.transaction()?, Sqlite),
         }
     }
 }
