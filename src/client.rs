@@ -11,6 +11,7 @@ use crate::{
     dialect::{CallersPool, Connection, Database, Dialect, Driver, OwnPool, PoolSize, TransactionBody},
     event::{Events, Subscription},
     hooks::InsertHooks,
+    lookout::Lookout,
     metrics::Metrics,
     wake::Wake,
 };
@@ -30,6 +31,7 @@ struct Shared {
     database: Arc<dyn Database>,
     clock: Option<Clock>,
     wake: Wake,
+    lookout: Lookout,
     events: Events,
     insert_hooks: InsertHooks,
     search_timeout: Duration,
@@ -251,6 +253,10 @@ impl Client {
         &self.0.wake
     }
 
+    pub(crate) fn lookout(&self) -> &Lookout {
+        &self.0.lookout
+    }
+
     /// The time of the clock that a test gave this client.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.0.clock.as_ref().map(Clock::now)
@@ -376,6 +382,7 @@ impl ClientBuilder {
             database,
             wake: self.clock.as_ref().map(|clock| clock.wake().clone()).unwrap_or_default(),
             clock: self.clock,
+            lookout: Lookout::default(),
             events: Events::default(),
             insert_hooks: self.insert_hooks,
             search_timeout: self.search_timeout,

@@ -166,6 +166,7 @@ mod hooks;
 mod job;
 mod job_update;
 mod json;
+mod lookout;
 mod machine;
 mod maintenance;
 mod metrics;

@@ -8,7 +8,10 @@ use super::Shared;
 use crate::{
     Result,
     dialect::{Signal, Sql, Statement, statement},
+    lookout::Duty,
     machine::lifeline::Lifeline,
+    queue::due::glance,
+    session::{Mode, own},
 };
 
 static DATA_VERSION: Statement = statement!("data_version" of sqlite);
@@ -69,7 +72,7 @@ impl Signals {
         let pause = self.next_pause();
         let until = Instant::now() + due.unwrap_or(pause).min(pause);
         match self.kind {
-            Signal::DataVersion => self.watch_data_version(shared, lifeline, until),
+            Signal::DataVersion => self.wait_for_commit(shared, lifeline, until),
             Signal::Notifications | Signal::Polling => self.wait_for_ring(shared, until),
         }
     }
@@ -100,10 +103,26 @@ impl Signals {
         }
     }
 
-    fn watch_data_version(&mut self, shared: &Shared, lifeline: &mut Lifeline, until: Instant) -> bool {
+    /// As [`wait_for_ring`](Signals::wait_for_ring), and looks out for the commits of others, if nobody else of the client
+    /// does.
+    fn wait_for_commit(&mut self, shared: &Shared, lifeline: &mut Lifeline, until: Instant) -> bool {
+        let lookout = shared.client.lookout();
+        let seen = select! {
+            recv(self.ring) -> _ => return true,
+            recv(shared.stop.requested()) -> _ => return true,
+            recv(lookout.post()) -> seen => seen.unwrap_or_default(),
+            default(until.saturating_duration_since(Instant::now())) => return false,
+        };
+        self.look_out(shared, lifeline, lookout.take(seen), until)
+    }
+
+    fn look_out(&mut self, shared: &Shared, lifeline: &mut Lifeline, mut duty: Duty<'_>, until: Instant) -> bool {
         loop {
             match lifeline.read(|connection, _| data_version(connection)) {
-                Ok(version) if self.data_version.replace(version) != Some(version) => return true,
+                Ok(version) if self.data_version.replace(version) != Some(version) => {
+                    self.tell_others(shared, lifeline, &mut duty);
+                    return true;
+                }
                 Ok(_) => {}
                 // The claim that follows meets the same error, and deals with it.
                 Err(_) => return true,
@@ -114,6 +133,16 @@ impl Signals {
             if self.wait_for_ring(shared, until.min(Instant::now() + self.beat())) {
                 return true;
             }
+        }
+    }
+
+    /// Wakes the other workers after a commit, if there may be something for them: most commits are of no concern to anybody.
+    fn tell_others(&self, shared: &Shared, lifeline: &mut Lifeline, duty: &mut Duty<'_>) {
+        let glanced = lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut |sql| glance(sql, None)));
+        if glanced.is_ok_and(|glance| duty.concerns_others(glance.available, glance.earliest)) {
+            shared.client.wake().wake_all();
+            // This one looks in any case.
+            let _ = self.ring.try_recv();
         }
     }
 }

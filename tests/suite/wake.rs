@@ -240,6 +240,32 @@ fn sqlite_a_commit_of_another_connection_wakes_a_worker_at_once() {
     });
 }
 
+/// One of them looks out for all.
+#[test]
+fn sqlite_a_commit_of_another_connection_wakes_whichever_worker_of_a_client_it_concerns() {
+    Db::run(Dialect::Sqlite, Place::Own, |db| {
+        let sleeper = Sleeper::start(db);
+        let others = ["second", "third"].map(|queue| {
+            let other = worker(&sleeper.client).queue(queue).start().unwrap();
+            fall_asleep(db, &sleeper.ear, &other);
+            other
+        });
+        let insert = |job: NewJob| insert_job(&mut db.sqlite(), job).unwrap().job().id;
+        for queue in ["default", "second", "third", "default", "third", "second"] {
+            let now = Instant::now();
+            sleeper.assert_starts_at_once(insert(job().queue(queue)), now);
+            let later = job().queue(queue).delay(Duration::from_millis(100));
+            sleeper.assert_starts_at_once(insert(later), now);
+        }
+        for other in others {
+            assert!(other.stop(Duration::from_secs(10)).is_clean());
+        }
+        // Nor is the post lost with the one who held it.
+        sleeper.assert_starts_at_once(insert(job()), Instant::now());
+        sleeper.stop();
+    });
+}
+
 #[test]
 fn sqlite_a_commit_of_another_process_wakes_a_worker_at_once() {
     Db::run(Dialect::Sqlite, Place::Own, |db| {
