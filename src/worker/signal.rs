@@ -5,16 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, select};
 
 use super::Shared;
-use crate::{
-    Result,
-    dialect::{Signal, Sql, Statement, statement},
-    lookout::Duty,
-    machine::lifeline::Lifeline,
-    queue::due::glance,
-    session::{Mode, own},
-};
-
-static DATA_VERSION: Statement = statement!("data_version" of sqlite);
+use crate::{dialect::Signal, lookout::Duty, machine::lifeline::Lifeline};
 
 /// How often SQLite is asked whether somebody else has committed; a question costs 2.4 µs, and a commit is then seen
 /// after 2.7 ms in the median.
@@ -33,7 +24,8 @@ pub(super) struct Signals {
     ring: Receiver<()>,
     poll_interval: Duration,
     pause: Duration,
-    data_version: Option<i64>,
+    /// What counts the commits of others, see [`Lookout`](crate::lookout::Lookout).
+    version: Option<i64>,
     /// When there last was work.
     worked: Option<Instant>,
 }
@@ -45,7 +37,7 @@ impl Signals {
             ring: shared.ear.heard().clone(),
             poll_interval: shared.settings.poll_interval,
             pause: FIRST_POLL,
-            data_version: None,
+            version: None,
             worked: None,
         }
     }
@@ -113,17 +105,22 @@ impl Signals {
             recv(lookout.post()) -> seen => seen.unwrap_or_default(),
             default(until.saturating_duration_since(Instant::now())) => return false,
         };
-        self.look_out(shared, lifeline, lookout.take(seen), until)
+        let mut version = self.version;
+        let has_come = self.look_out(shared, lifeline, lookout.take(seen, &shared.id, &mut version), until);
+        self.version = version;
+        has_come
     }
 
-    fn look_out(&mut self, shared: &Shared, lifeline: &mut Lifeline, mut duty: Duty<'_>, until: Instant) -> bool {
+    fn look_out(&self, shared: &Shared, lifeline: &mut Lifeline, mut duty: Duty<'_>, until: Instant) -> bool {
         loop {
-            match lifeline.read(|connection, _| data_version(connection)) {
-                Ok(version) if self.data_version.replace(version) != Some(version) => {
-                    self.tell_others(shared, lifeline, &mut duty);
+            match lifeline.read(|connection, now| duty.has_something_come(connection, now)) {
+                Ok(true) => {
+                    shared.client.wake().wake_all();
+                    // Rung as well; but this one looks in any case.
+                    let _ = self.ring.try_recv();
                     return true;
                 }
-                Ok(_) => {}
+                Ok(false) => {}
                 // The claim that follows meets the same error, and deals with it.
                 Err(_) => return true,
             }
@@ -135,21 +132,4 @@ impl Signals {
             }
         }
     }
-
-    /// Wakes the other workers after a commit, if there may be something for them: most commits are of no concern to anybody.
-    fn tell_others(&self, shared: &Shared, lifeline: &mut Lifeline, duty: &mut Duty<'_>) {
-        let glanced = lifeline.read(|connection, now| own(connection, now, Mode::Read, &mut |sql| glance(sql, None)));
-        if glanced.is_ok_and(|glance| duty.concerns_others(glance.available, glance.earliest)) {
-            shared.client.wake().wake_all();
-            // This one looks in any case.
-            let _ = self.ring.try_recv();
-        }
-    }
-}
-
-/// A number that differs after each commit of another connection.
-fn data_version(connection: &mut (dyn crate::dialect::Connection + '_)) -> Result<i64> {
-    let dialect = connection.dialect();
-    let mut link = connection.link();
-    Ok(Sql::own(&mut *link, dialect, None).row(&DATA_VERSION, &[], |row| row.int())?.unwrap_or_default())
 }
