@@ -139,7 +139,7 @@ impl Error {
         Kind::NotFound { id }.into()
     }
 
-    /// The name has been checked, and so is fit for a message.
+    /// The message spells out what of the name is not to be seen.
     pub(crate) fn no_schedule(name: &str) -> Self {
         Kind::NoSchedule { name: name.to_owned() }.into()
     }

@@ -105,6 +105,12 @@ impl Dialect {
         matches!(self, Dialect::Sqlite)
     }
 
+    /// A text to be looked for; `None`, which equals nothing, if no text of this database can be that: PostgreSQL's hold no
+    /// NUL, and one that is sent fails the statement.
+    pub(crate) fn sought(self, text: &str) -> Option<&str> {
+        Some(text).filter(|text| self != Dialect::Postgres || !text.contains('\0'))
+    }
+
     /// Whether a transaction takes nothing more once a statement of it has failed.
     pub(crate) const fn fails_transactions(self) -> bool {
         matches!(self, Dialect::Postgres)

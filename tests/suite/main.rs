@@ -38,6 +38,7 @@ mod middleware; // what runs around inserts and handlers sees, changes, refuses,
 mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and whoever is killed
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
+mod odd_names; // what plain SQL has called by no proper name can be found, paused and resumed
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job
