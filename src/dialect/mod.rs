@@ -9,8 +9,12 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+#[cfg(any(feature = "postgres", feature = "mariadb"))]
+mod address;
 mod assembled;
 mod connection;
+#[cfg(any(feature = "postgres", feature = "mariadb"))]
+mod patience;
 mod pool;
 mod statement;
 mod transaction;
@@ -24,6 +28,23 @@ pub(crate) use statement::{Params, Statement, statement};
 pub(crate) use transaction::OpenTransaction;
 pub use transaction::TransactionBody;
 pub(crate) use value::{Cell, Row, Value, time_text};
+
+/// What an error says by itself: not in the form that `mysql` gives its own, nor twice.
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    #[cfg(feature = "mariadb")]
+    if let Some(words) = error.downcast_ref().and_then(mariadb::words) {
+        return words;
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(words) = error.downcast_ref().and_then(sqlite::words) {
+        return words;
+    }
+    #[cfg(feature = "postgres")]
+    if let Some(words) = error.downcast_ref().and_then(postgres::words) {
+        return words;
+    }
+    error.to_string()
+}
 
 /// A kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod addresses; // a URL that leads to no server of its kind is told in time, and not repeated
 mod any_input; // input of any kind is taken as it is, or refused by name
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod bound; // behind very many jobs that a worker does not handle, its own are run; whoever comes ahead of them too

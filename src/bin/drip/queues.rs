@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use crate::{
     app::App,
-    escape::{escaped, escaped_json},
+    escape::{escaped, escaped_json, name},
     failure::{Failure, Outcome},
     jobs::json_of,
     json::{QueueDocument, QueueSummaryDocument, QueuesDocument},
@@ -34,14 +34,14 @@ pub enum QueuesCommand {
 #[derive(Debug, Args)]
 pub struct Name {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub struct UpsertCommand {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: String,
     /// A JSON object
     #[arg(value_name = "METADATA", default_value = "{}")]
@@ -52,7 +52,7 @@ pub struct UpsertCommand {
 #[group(required = true)]
 pub struct NameOrAll {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: Option<String>,
     /// All queues, by a switch of its own, which leaves that of each as it is
     #[arg(long)]

@@ -7,7 +7,7 @@ use drip::{Inserted, Missed, ScheduleInfo};
 
 use crate::{
     app::App,
-    escape::{escaped, escaped_json},
+    escape::{escaped, escaped_json, name},
     failure::{Failure, Outcome},
     json::{InsertedDocument, ScheduleDocument, SchedulesDocument, SlotsDocument},
     output::Output,
@@ -40,14 +40,14 @@ pub enum SchedulesCommand {
 #[derive(Debug, Args)]
 pub struct Name {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub struct NextCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// How many, at most 1000
     #[arg(long, short = 'n', default_value_t = 10, value_name = "SLOTS")]
@@ -57,7 +57,7 @@ pub struct NextCommand {
 #[derive(Debug, Args)]
 pub struct DeleteCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// Do not ask
     #[arg(long, short)]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::unique::UniqueOptions;
 use crate::{
     app::App,
+    escape::name,
     failure::{Failure, Outcome},
     json::InsertedDocument,
     time::{duration, moment},
@@ -18,12 +19,13 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct InsertCommand {
     /// What kind of work it is
+    #[arg(value_parser = name)]
     kind: String,
     /// The args, a JSON object; - reads them from standard input
     #[arg(default_value = "{}")]
     args: String,
     /// The queue; by default `default`
-    #[arg(long, short)]
+    #[arg(long, short, value_parser = name)]
     queue: Option<String>,
     /// 1 (served first, the default) to 4
     #[arg(long)]
@@ -38,7 +40,7 @@ pub struct InsertCommand {
     #[arg(long = "in", value_name = "DURATION", value_parser = duration, conflicts_with = "at")]
     delay: Option<Duration>,
     /// Words to find it by
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = name)]
     tag: Vec<String>,
     /// The metadata, a JSON object
     #[arg(long, value_name = "JSON")]

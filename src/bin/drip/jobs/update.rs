@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{change::Which, insert, verbs};
 use crate::{
     app::App,
+    escape::name,
     failure::{Failure, Outcome},
     time::{duration, moment},
 };
@@ -27,7 +28,7 @@ pub struct UpdateCommand {
     #[arg(long, value_name = "JSON", conflicts_with = "metadata")]
     merge_metadata: Option<String>,
     /// Another queue
-    #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE")]
+    #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE", value_parser = name)]
     queue: Option<String>,
     /// Another priority, 1 (served first) to 4
     #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY")]
@@ -36,7 +37,7 @@ pub struct UpdateCommand {
     #[arg(long = "set-max-attempts", value_name = "ATTEMPTS")]
     max_attempts: Option<u32>,
     /// Other tags, in place of all there are; "" for none
-    #[arg(long = "set-tags", value_name = "TAGS", value_delimiter = ',')]
+    #[arg(long = "set-tags", value_name = "TAGS", value_delimiter = ',', value_parser = name)]
     tags: Option<Vec<String>>,
     /// When it is due
     #[arg(long, value_name = "TIME", value_parser = moment)]

@@ -5,14 +5,15 @@ use std::time::Duration;
 use clap::Args;
 use drip::{Missed, NewJob, Rule, Schedule};
 
-use crate::{app::App, failure::Outcome, time::duration};
+use crate::{app::App, escape::name, failure::Outcome, time::duration};
 
 #[derive(Debug, Args)]
 pub struct UpsertCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// The kind of its jobs
+    #[arg(value_parser = name)]
     kind: String,
     /// Their args, a JSON object
     #[arg(default_value = "{}")]
@@ -30,7 +31,7 @@ pub struct UpsertCommand {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     zone: String,
     /// The queue of its jobs
-    #[arg(long, short, default_value = "default")]
+    #[arg(long, short, default_value = "default", value_parser = name)]
     queue: String,
     /// So many of the latest slots that were missed are made up for, up to 100
     #[arg(long, value_name = "SLOTS", default_value_t = 1)]
