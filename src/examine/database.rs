@@ -121,7 +121,7 @@ pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
             let what = format!("the sql_mode of the server is not strict: {mode:?}");
             vec![
                 Seen::new(Severity::Warning, what)
-                    .advise("in the server's configuration: sql_mode = STRICT_TRANS_TABLES,…"),
+                    .advise("SET GLOBAL sql_mode = CONCAT('STRICT_TRANS_TABLES,', @@GLOBAL.sql_mode); -- and in the server's configuration"),
             ]
         }
     })

@@ -29,9 +29,11 @@ pub(super) fn oldest(client: &Client) -> Result<Vec<Seen>> {
     if seen.is_empty() {
         seen = Seen::fine(format!("no transaction is older than {}", format_duration(LONG)));
     }
-    if client.dialect() == Dialect::Postgres && !sees_others(client)? {
+    if client.dialect() == Dialect::Postgres
+        && let Some(role) = blind(client)?
+    {
         let what = "this role sees the transactions of its own sessions only";
-        seen.push(Seen::new(Severity::Unknown, what).advise("GRANT pg_read_all_stats TO …;"));
+        seen.push(Seen::new(Severity::Unknown, what).advise(format!("GRANT pg_read_all_stats TO {role};")));
     }
     Ok(seen)
 }
@@ -54,6 +56,11 @@ fn holder(row: &mut Row) -> Result<Seen> {
     Ok(Seen::new(severity, what).advise(command))
 }
 
-fn sees_others(client: &Client) -> Result<bool> {
-    read(client, |sql| sql.row(&SEES_OTHERS, &[])?.map_or(Ok(true), |mut row| row.bool()))
+/// The role, if it does not see what others do.
+fn blind(client: &Client) -> Result<Option<String>> {
+    read(client, |sql| {
+        let Some(mut row) = sql.row(&SEES_OTHERS, &[])? else { return Ok(None) };
+        let (sees, role) = (row.bool()?, row.text()?);
+        Ok((!sees).then_some(role))
+    })
 }

@@ -41,6 +41,11 @@ pub fn name(text: &str) -> Result<String, Infallible> {
     Ok(unescaped(text))
 }
 
+/// A name in a message.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", escaped(name))
+}
+
 /// As [`escaped`], line by line.
 pub fn escaped_lines(text: &str) -> impl Iterator<Item = String> {
     text.lines().map(|line| escaped(&line.replace('\t', "    ")))

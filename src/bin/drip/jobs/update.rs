@@ -12,6 +12,7 @@ use crate::{
     app::App,
     escape::name,
     failure::{Failure, Outcome},
+    number::{attempts, id, priority},
     time::{duration, moment},
 };
 
@@ -31,10 +32,10 @@ pub struct UpdateCommand {
     #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE", value_parser = name)]
     queue: Option<String>,
     /// Another priority, 1 (served first) to 4
-    #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY")]
+    #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY", value_parser = priority)]
     priority: Option<u8>,
     /// After so many failed attempts in all it is discarded
-    #[arg(long = "set-max-attempts", value_name = "ATTEMPTS")]
+    #[arg(long = "set-max-attempts", value_name = "ATTEMPTS", value_parser = attempts)]
     max_attempts: Option<u32>,
     /// Other tags, in place of all there are; "" for none
     #[arg(long = "set-tags", value_name = "TAGS", value_delimiter = ',', value_parser = name)]
@@ -122,6 +123,7 @@ fn set<T: 'static>(
 #[derive(Debug, Args)]
 pub struct OutputCommand {
     /// The job's id
+    #[arg(value_parser = id)]
     id: i64,
     /// Any JSON
     output: String,
