@@ -65,8 +65,8 @@ fn encryption(mode: &str) -> Result<Encryption> {
         "require" | "verify-ca" | "verify-full" => Err(Error::invalid(
             "url",
             format!(
-                "sslmode={mode} asks for TLS, which connections made from a URL do not have: an application brings its own \
-                 (Client::from_connector), and where the way to the server is safe as it is, sslmode=disable says so"
+                "sslmode={mode} asks for TLS, and connections made from a URL have none in this build: go through a tunnel and say \
+                 sslmode=disable, or let the application open its own connections (Client::from_connector)"
             ),
         )),
         _ => Err(Error::invalid("url", "sslmode: one of disable, prefer, require, verify-ca and verify-full")),

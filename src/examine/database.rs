@@ -59,7 +59,7 @@ pub(super) fn dead_tuples(client: &Client) -> Result<Vec<Seen>> {
             seen.push(Seen::new(severity, what).advise(row.text()?));
         }
     }
-    Ok(if seen.is_empty() { Seen::fine(format!("{total} dead rows in all")) } else { seen })
+    Ok(if seen.is_empty() { Seen::fine(format!("dead rows in all: {total}")) } else { seen })
 }
 
 /// On a connection like those of a worker, which have plans of their own.
@@ -130,7 +130,7 @@ pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
 pub(super) fn history_list(client: &Client) -> Result<Vec<Seen>> {
     let length = only_row(client, &HISTORY_LIST)?.int()?;
     let severity = match length {
-        ..LONG_HISTORY => return Ok(Seen::fine(format!("{length} old versions wait to be purged"))),
+        ..LONG_HISTORY => return Ok(Seen::fine(format!("old versions that wait to be purged: {length}"))),
         LONG_HISTORY..TOO_LONG_HISTORY => Severity::Warning,
         _ => Severity::Problem,
     };

@@ -131,6 +131,11 @@ on_every_database! {
         db.insert(job("known").queue("nobody's"));
         sees(db, "queues", Severity::Problem, "nobody's");
         sees(db, "kinds", Severity::Problem, "unknown in mail");
+        let advice = |check| seen(db, check)[0].advice.clone().unwrap();
+        let moved = r"drip jobs update --queue 'nobody'\''s' --set-queue default";
+        assert!(advice("queues").contains(moved), "{}", advice("queues"));
+        let given_up = "drip jobs discard --state available --queue 'mail' --kind 'unknown'";
+        assert!(advice("kinds").contains(given_up), "{}", advice("kinds"));
         // One that takes anything.
         renew_lease(&db.client, "by hand", HOUR).unwrap();
         sees(db, "queues", Severity::Fine, "");
@@ -254,6 +259,15 @@ fn mariadb_is_asked_for_its_settings_and_plans() {
         db.execute("ALTER TABLE drip_job DROP KEY drip_job_claim");
         sees(db, "claim_plan", Severity::Unknown, "could not look");
     });
+}
+
+/// What is to be typed can be typed.
+#[test]
+fn no_advice_leaves_anything_out() {
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/examine")).unwrap() {
+        let path = file.unwrap().path();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains('…'), "{}", path.display());
+    }
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
 
 /// In lines of this width at the most, broken between words; a word that is longer is broken itself.
 pub fn worded(text: &str, width: usize) -> Vec<String> {
+    if self::width(text) <= width {
+        return vec![text.to_owned()];
+    }
     let mut lines = vec![String::new()];
     for word in text.split_whitespace().flat_map(|word| wrapped(word, width)) {
         match lines.last_mut() {
@@ -85,6 +88,6 @@ mod tests {
         assert_eq!(wrapped("", 4), [""]);
         assert_eq!(worded("no such file, alas", 8), ["no such", "file,", "alas"]);
         assert_eq!(worded("a 日本語日本 b", 5), ["a", "日本", "語日", "本 b"]);
-        assert_eq!(worded("", 5), [""]);
+        assert_eq!((worded("", 5), worded("a  b", 5)), (vec![String::new()], vec!["a  b".to_owned()]));
     }
 }

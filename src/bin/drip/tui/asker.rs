@@ -24,19 +24,19 @@ pub const THREADS: u32 = MOST as u32 + 1;
 /// Where questions and changes are handed in. Answers come as messages.
 pub struct Asker {
     desk: Arc<Desk>,
-    database: Looked,
+    database: Database,
     messages: Sender<Message>,
     changes: Sender<Change>,
 }
 
 /// The database that is looked at.
 #[derive(Clone)]
-struct Looked {
+struct Database {
     client: Client,
     file: Option<Arc<Watched>>,
 }
 
-impl Looked {
+impl Database {
     /// Whether it is still the one that everybody else sees.
     fn check(&self) -> drip::Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.check())
@@ -62,7 +62,7 @@ impl Asker {
     /// Starts the thread for changes. Those for questions come as they are needed.
     pub fn start(client: &Client, file: Option<Watched>, messages: &Sender<Message>) -> Asker {
         let (changes, receiver) = unbounded();
-        let database = Looked { client: client.clone(), file: file.map(Arc::new) };
+        let database = Database { client: client.clone(), file: file.map(Arc::new) };
         let changing = database.clone();
         spawn(messages.clone(), move |messages| change(&receiver, &changing, messages));
         Asker { desk: Arc::default(), database, messages: messages.clone(), changes }
@@ -111,7 +111,7 @@ impl Desk {
     }
 }
 
-fn answer(desk: &Desk, database: &Looked, messages: &Sender<Message>) {
+fn answer(desk: &Desk, database: &Database, messages: &Sender<Message>) {
     loop {
         let (number, question) = desk.take();
         let answer = match database.check() {
@@ -124,7 +124,7 @@ fn answer(desk: &Desk, database: &Looked, messages: &Sender<Message>) {
     }
 }
 
-fn change(changes: &Receiver<Change>, database: &Looked, messages: &Sender<Message>) {
+fn change(changes: &Receiver<Change>, database: &Database, messages: &Sender<Message>) {
     for change in changes {
         let done = match database.check() {
             Ok(()) => change.apply(&database.client),
