@@ -17,16 +17,6 @@ pub(crate) struct Address {
     pub(crate) rest: String,
     /// How long opening a connection may take in all.
     pub(crate) connect_timeout: Duration,
-    /// Whether the way to the server is to be encrypted.
-    pub(crate) encryption: Encryption,
-}
-
-/// What the parameter `sslmode` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encryption {
-    /// If that is to be had: it never is, without the means.
-    Prefer,
-    Disable,
 }
 
 impl Address {
@@ -34,13 +24,12 @@ impl Address {
     pub(crate) fn read(url: &str, server: &'static str) -> Result<Address> {
         let (_, rest) = url.split_once("://").ok_or_else(|| misread(url, server))?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut address =
-            Address { rest: place.to_owned(), connect_timeout: CONNECT_TIMEOUT, encryption: Encryption::Prefer };
+        let mut address = Address { rest: place.to_owned(), connect_timeout: CONNECT_TIMEOUT };
         let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("connect_timeout", seconds)) => address.connect_timeout = seconds_of(seconds)?,
-                Some(("sslmode", mode)) => address.encryption = encryption(mode)?,
+                Some(("sslmode", mode)) => check_encryption(mode)?,
                 _ => others.push(pair),
             }
         }
@@ -58,10 +47,10 @@ fn seconds_of(text: &str) -> Result<Duration> {
     }
 }
 
-fn encryption(mode: &str) -> Result<Encryption> {
+/// Nothing is encrypted: that is as good as `prefer`, and whoever asks for more must not be content with it.
+fn check_encryption(mode: &str) -> Result<()> {
     match mode {
-        "disable" => Ok(Encryption::Disable),
-        "prefer" => Ok(Encryption::Prefer),
+        "disable" | "prefer" => Ok(()),
         "require" | "verify-ca" | "verify-full" => Err(Error::invalid(
             "url",
             format!(

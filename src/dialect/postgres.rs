@@ -13,14 +13,14 @@ use std::{
 use jiff::Timestamp;
 use postgres::{
     Client, Config, GenericClient, IsolationLevel, NoTls,
-    config::{Host, SslMode},
+    config::Host,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut},
 };
 
 use super::{
     Cell, Dialect, Driver, OpenTransaction, Row, Statement, Value,
-    address::{Address, Encryption, misread},
+    address::{Address, misread},
     connection::{Link, NextRow, Record, TransactionWork, from_microsecond, row, undecodable},
     patience::within,
     pool::sealed,
@@ -79,9 +79,6 @@ fn config(url: &str) -> Result<(Config, Duration)> {
     }
     if config.get_application_name().is_none() {
         config.application_name("drip");
-    }
-    if address.encryption == Encryption::Disable {
-        config.ssl_mode(SslMode::Disable);
     }
     config.connect_timeout(address.connect_timeout);
     // Each is tried for so long.

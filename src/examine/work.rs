@@ -155,7 +155,10 @@ pub(super) fn schedules(client: &Client) -> Result<Vec<Seen>> {
     let overdue = schedules.iter().filter(|schedule| until(schedule.next_at, now) > OVERDUE);
     let overdue: Vec<String> = overdue.map(|schedule| schedule.name.clone()).collect();
     if overdue.is_empty() {
-        return Ok(Seen::fine(format!("schedules that are looked after: {}", schedules.len())));
+        return Ok(Seen::fine(match schedules.len() {
+            1 => "1 schedule is looked after".to_owned(),
+            several => format!("{several} schedules are looked after"),
+        }));
     }
     let what = format!("slots have passed that nobody has looked at, of {}", named(&overdue));
     Ok(vec![

@@ -115,7 +115,7 @@ on_every_database! {
         pause_queue(&db.client, "mail").unwrap();
         sees(db, "paused", Severity::Fine, "");
         db.insert(job("work").queue("mail"));
-        let finding = sees(db, "paused", Severity::Warning, "1 jobs wait");
+        let finding = sees(db, "paused", Severity::Warning, "1 job waits");
         assert_eq!(advice(&finding), "drip queues resume 'mail'");
         resume_queue(&db.client, "mail").unwrap();
         pause_all(&db.client).unwrap();
@@ -157,7 +157,7 @@ on_every_database! {
     fn schedules_that_nobody_looks_after_are_told(db: &Db) {
         let schedule = Schedule::new("report", Rule::every("1h"), NewJob::new("report", json!({})));
         upsert_schedule(&db.client, schedule).unwrap();
-        sees(db, "schedules", Severity::Fine, "1 schedule");
+        sees(db, "schedules", Severity::Fine, "1 schedule is looked after");
         db.clock.advance(HOUR * 2);
         sees(db, "schedules", Severity::Problem, "report");
         drip::pause_schedule(&db.client, "report").unwrap();

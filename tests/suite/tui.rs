@@ -71,7 +71,9 @@ on_every_database! {
         insert(db, "send_receipt");
         let screen = tmux.until("mail");
         assert!(!screen.contains('✗'), "{screen}");
-        tmux.keys(&["3", "g", "Enter"]);
+        tmux.keys(&["3"]);
+        tmux.wait("the queues", |screen| !screen.contains("States") && screen.contains(r"a\u{1b}[2Jb"));
+        tmux.keys(&["g", "Enter"]);
         let screen = tmux.until("1 job ");
         assert!(screen.contains(r"queue:a\u{1b}[2Jb"), "{screen}");
         tmux.keys(&["C-c"]);

@@ -76,6 +76,7 @@ impl SchedulesCommand {
             SchedulesCommand::Resume(Name { name }) => show(app, &drip::resume_schedule(&app.client()?, &name)?),
             SchedulesCommand::Run(Name { name }) => run_now(app, &name),
             SchedulesCommand::Delete(command) => {
+                found(app, &command.name)?;
                 let question = format!("Delete schedule {}?", escaped(&command.name));
                 app.confirm(&question, "say --yes if that is what you want", command.yes)?;
                 show(app, &drip::delete_schedule(&app.client()?, &command.name)?)

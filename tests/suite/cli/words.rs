@@ -21,6 +21,7 @@ const REFUSALS: &[Refusal] = &[
     (2, &["migrate", "--to", "newest"], &["whole number"], &["digit"]),
     (2, &["migrate", "--to", "0"], &["--yes"], &["--dry-run"]),
     (2, &["schedules", "delete", "hourly"], &["--yes"], &["--dry-run"]),
+    (3, &["schedules", "delete", "nosuch"], &["there is no schedule \"nosuch\""], &["--yes"]),
     (2, &["jobs", "cancel", "--kind", "work"], &["--yes", "--dry-run"], &[]),
     (2, &["schedules", "upsert", "never", "work"], &["--every", "--cron"], &[]),
     (3, &["queues", "pause", "nosuch"], &["there is no queue \"nosuch\"", "--create", "queues upsert"], &[]),
