@@ -55,7 +55,12 @@ impl Client {
     /// `postgres://user:password@host/database` (and all that the `postgres` crate reads),
     /// `mariadb://user:password@host/database` (also `mysql://`), `sqlite://relative/path` or `sqlite:///absolute/path`
     /// (also `sqlite:path`).
-    /// The connections are not encrypted; for TLS see [`Client::from_connector`].
+    /// User and password are percent-encoded: `@` is `%40`, `/` is `%2F`.
+    ///
+    /// A server that has not let us in after 10 s is given up, or after `?connect_timeout=` so many seconds, from 1 to 3600.
+    ///
+    /// The connections are not encrypted; for TLS see [`Client::from_connector`]. `sslmode=disable` and `sslmode=prefer` say
+    /// that this is meant, and any other is refused.
     ///
     /// The client of a PostgreSQL database prepares its statements once a connection. A pooler in transaction mode must keep
     /// track of them (PgBouncer's `max_prepared_statements`), or has to be gone around.
@@ -336,15 +341,9 @@ impl ClientBuilder {
     pub fn connect(self, url: &str) -> Result<Client> {
         match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => {
-                let config = crate::dialect::postgres::config(url)?;
-                self.from_connector(move || crate::dialect::postgres::connect(&config))
-            }
+            "postgres" | "postgresql" => self.from_connector(crate::dialect::postgres::connector(url)?),
             #[cfg(feature = "mariadb")]
-            "mariadb" | "mysql" => {
-                let options = crate::dialect::mariadb::options(url)?;
-                self.from_connector(move || crate::dialect::mariadb::connect(options.clone()))
-            }
+            "mariadb" | "mysql" => self.from_connector(crate::dialect::mariadb::connector(url)?),
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 let url = url.to_owned();

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 use crate::{
+    dialect::words,
     duration::format_duration,
     state::{State, Verb},
 };
@@ -92,6 +93,11 @@ impl Error {
         matches!(self.0.kind, Kind::Unavailable(_))
     }
 
+    /// The database answers, and lets nobody in: for another password, another user, another database, perhaps.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0.kind, Kind::Refused(_))
+    }
+
     /// A list, a count, or the search of a bulk verb took longer than the client lets it
     /// ([`search_timeout`](crate::ClientBuilder::search_timeout)).
     pub fn is_timed_out(&self) -> bool {
@@ -139,7 +145,7 @@ impl Error {
         Kind::NotFound { id }.into()
     }
 
-    /// The name has been checked, and so is fit for a message.
+    /// The message spells out what of the name is not to be seen.
     pub(crate) fn no_schedule(name: &str) -> Self {
         Kind::NoSchedule { name: name.to_owned() }.into()
     }
@@ -268,7 +274,7 @@ impl fmt::Display for Error {
         // follows may be the row that was refused, and with it the args.
         let (mut next, mut said) = (self.source(), String::new());
         while let Some(cause) = next {
-            let text = cause.to_string();
+            let text = words(cause);
             let line = text.lines().next().unwrap_or_default();
             if !said.contains(line) {
                 write!(f, ": {line}")?;

@@ -61,6 +61,8 @@ pub struct Job {
     /// The SHA-256 of what makes the job unique.
     pub unique_key: Option<Vec<u8>>,
     pub(crate) unique_states: i16,
+    /// What stands in the column of errors, where that is none of ours.
+    pub(crate) odd_errors: Option<String>,
     pub(crate) args: String,
     pub(crate) metadata: String,
 }
@@ -115,6 +117,12 @@ impl Job {
         self.metadata().ok()?.remove("output")
     }
 
+    /// What stands in the column of errors, if it was written by hand and cannot be read: [`errors`](Job::errors) is empty
+    /// then.
+    pub fn errors_text(&self) -> Option<&str> {
+        self.odd_errors.as_deref().filter(|_| self.errors.is_empty())
+    }
+
     /// Whether the unique key is held while the job is in `state`.
     pub(crate) fn holds_key_in(&self, state: State) -> bool {
         self.unique_key.is_some() && self.unique_states & state.bit() != 0
@@ -122,6 +130,12 @@ impl Job {
 
     /// Reads the columns that `{job}` names.
     pub(crate) fn read(row: &mut Row<'_>) -> Result<Job> {
+        let mut odd_errors = None;
+        let mut errors = |text: &str| {
+            let errors: Option<Vec<AttemptError>> = decoded(text);
+            odd_errors = errors.is_none().then(|| text.to_owned());
+            errors.unwrap_or_default()
+        };
         Ok(Job {
             id: row.int()?,
             state: row.str()?.parse()?,
@@ -136,7 +150,7 @@ impl Job {
             claim_seq: row.int()?,
             snooze_count: saturated(row.int()?),
             crash_count: saturated(row.int()?),
-            errors: decode_or_default(row.str()?),
+            errors: errors(row.str()?),
             attempted_by: row.text_or_null()?,
             attempted_at: row.time_or_null()?,
             scheduled_at: row.time()?,
@@ -147,6 +161,7 @@ impl Job {
             ephemeral: row.bool()?,
             unique_key: row.bytes_or_null()?,
             unique_states: saturated(row.int_or_null()?.unwrap_or(0)),
+            odd_errors,
         })
     }
 }
@@ -158,7 +173,11 @@ fn decode<T: DeserializeOwned>(column: &str, text: &str) -> Result<T> {
 
 /// Tags and errors that somebody mangled by hand must not keep the job from being run.
 fn decode_or_default<T: DeserializeOwned + Default>(text: &str) -> T {
-    if text == "[]" { T::default() } else { serde_json::from_str(text).unwrap_or_default() }
+    decoded(text).unwrap_or_default()
+}
+
+fn decoded<T: DeserializeOwned + Default>(text: &str) -> Option<T> {
+    if text == "[]" { Some(T::default()) } else { serde_json::from_str(text).ok() }
 }
 
 /// A number as a narrower type holds it; what is outside becomes its nearest bound.

@@ -79,6 +79,7 @@
 //! | [`retain_jobs`], [`expire_jobs`], [`rescue_overdue_jobs`], [`reindex`], [`tidy`] | that of [`Maintenance`], by hand |
 //! | [`list_tasks`] | see when upkeep was done, and how it went |
 //! | [`examine`] | find out what slows or stops the queue |
+//! | [`database_settings`] | see which database it is, and what its commits are worth |
 //! | [`pause_queue`], [`resume_queue`], [`pause_all`], [`resume_all`] | stop serving a queue, or all, for a while |
 //! | [`get_queue`], [`list_queues`], [`upsert_queue`] | read queues, what waits in them, and what is kept with them |
 //! | [`upsert_schedule`], [`delete_schedule`], [`get_schedule`], [`list_schedules`] | jobs that come again and again |
@@ -228,7 +229,7 @@ pub use queue::{
 
 // Workers and what else runs in the background, and what is seen of them.
 pub use event::{Event, JobEvent, SUBSCRIPTION_CAPACITY, Subscription};
-pub use examine::{Finding, Severity, examine};
+pub use examine::{Finding, Setting, Severity, database_settings, examine};
 pub use machine::Background;
 pub use maintenance::Maintenance;
 pub use metrics::Metrics;

@@ -17,6 +17,17 @@ pub(crate) fn check_queue(name: &str) -> Result<()> {
     }
 }
 
+/// Checks a name that is looked for. Whatever stands in a table can be named, and plain SQL puts there what no verb would;
+/// an empty one is a variable that nobody has set.
+pub(crate) fn check_sought(field: &'static str, name: &str) -> Result<()> {
+    if name.is_empty() { check(field, name) } else { Ok(()) }
+}
+
+/// As [`check_sought`], of a queue.
+pub(crate) fn check_sought_queue(name: &str) -> Result<()> {
+    if name == ALL_QUEUES { check_queue(name) } else { check_sought("queue", name) }
+}
+
 /// Checks a name of `field`: 1 to 127 bytes, no control or direction-changing characters, no space at either end.
 ///
 /// Upper and lower case are different names, and so are different ways to write the same accented letter.
@@ -52,6 +63,15 @@ mod tests {
             check_queue(good).unwrap();
         }
         assert!(check_queue("").unwrap_err().to_string().starts_with("queue: "));
+    }
+
+    #[test]
+    fn what_is_looked_for_may_be_called_anything() {
+        for odd in ["a\0", " a ", "\u{1b}[2J", "a\u{202E}b", &"q".repeat(128)] {
+            check_sought_queue(odd).unwrap();
+        }
+        assert!(check_sought("kinds", "").unwrap_err().to_string().starts_with("kinds: "));
+        assert!(check_sought_queue("*").unwrap_err().to_string().contains("all queues"));
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use mysql::{
-    Conn, IsolationLevel, Opts, OptsBuilder, TxOpts, consts::CapabilityFlags, consts::ColumnType, prelude::Queryable,
+    Conn, IsolationLevel, Opts, OptsBuilder, TxOpts, UrlError, consts::CapabilityFlags, consts::ColumnType,
+    prelude::Queryable,
 };
 
 use super::{
     Cell, Cells, Dialect, Driver, OpenTransaction, Row, Statement, Value,
+    address::{Address, is_ambiguous, misread},
     connection::{Link, NextRow, Record, RowReader, TransactionWork, undecodable},
+    patience::within,
     pool::sealed,
     statement,
     statement::Text,
@@ -26,20 +29,42 @@ static RESTORE_TIME: Statement = statement!("restore_time" of mariadb);
 static IN_TRANSACTION: Statement = statement!("in_transaction" of mariadb);
 
 /// How a connection of our own is opened.
-pub(crate) fn options(url: &str) -> Result<Opts> {
-    let rest = url.split_once("://").map(|(_, rest)| rest);
-    // The driver's text would echo parts of the URL, and with it perhaps the password.
-    let options = rest.and_then(|rest| Opts::from_url(&format!("mysql://{rest}")).ok());
-    let options = options.ok_or_else(|| Error::invalid("url", "is not a MariaDB connection URL"))?;
-    Ok(OptsBuilder::from_opts(options)
+pub(crate) fn connector(url: &str) -> Result<impl Fn() -> Result<Conn> + Send + Sync + 'static> {
+    let (options, limit) = options(url)?;
+    Ok(within(limit, "MariaDB", move || connect(options.clone())))
+}
+
+/// With how long that may take.
+fn options(url: &str) -> Result<(Opts, Duration)> {
+    let address = Address::read(url, "MariaDB")?;
+    let options = Opts::from_url(&format!("mysql://{}", address.rest)).map_err(|error| misread_by(&error, url))?;
+    let limit = address.connect_timeout;
+    let options = OptsBuilder::from_opts(options)
+        .tcp_connect_timeout(Some(limit))
         // Rows matched, not rows changed: a guarded update that writes what is there already is no lost claim.
         .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
         .stmt_cache_size(64)
-        .init(vec!["SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"])
-        .into())
+        .init(vec!["SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"]);
+    Ok((options.into(), limit))
 }
 
-pub(crate) fn connect(options: Opts) -> Result<Conn> {
+/// The driver's text would echo parts of the URL, and with it perhaps the password; the name of a parameter is none, unless
+/// what seems to be one is the end of a login.
+fn misread_by(error: &UrlError, url: &str) -> Error {
+    match error {
+        UrlError::UnknownParameter(name) if !is_ambiguous(url) && !name.contains('@') => {
+            let tls =
+                if TLS_WORDS.iter().any(|word| name.contains(word)) { "; TLS is asked for by sslmode" } else { "" };
+            Error::invalid("url", format!("has the parameter {name:?}, which is none{tls}"))
+        }
+        _ => misread(url, "MariaDB"),
+    }
+}
+
+/// What is in the names that other programs give to such parameters.
+const TLS_WORDS: [&str; 3] = ["ssl", "tls", "verify"];
+
+fn connect(options: Opts) -> Result<Conn> {
     Conn::new(options).map_err(|error| classify(error).refused("MariaDB refused the connection"))
 }
 
@@ -216,6 +241,17 @@ impl From<mysql::Error> for Error {
     fn from(error: mysql::Error) -> Self {
         classify(error)
     }
+}
+
+/// The driver puts its errors in the braces of their names.
+pub(super) fn words(error: &mysql::Error) -> Option<String> {
+    Some(match error {
+        mysql::Error::MySqlError(refusal) => refusal.to_string(),
+        mysql::Error::DriverError(error) => error.to_string(),
+        mysql::Error::IoError(error) => error.to_string(),
+        mysql::Error::CodecError(error) => error.to_string(),
+        _ => return None,
+    })
 }
 
 /// Turns the driver's error into ours.

@@ -9,8 +9,12 @@ pub(crate) mod postgres;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
+#[cfg(any(feature = "postgres", feature = "mariadb"))]
+mod address;
 mod assembled;
 mod connection;
+#[cfg(any(feature = "postgres", feature = "mariadb"))]
+mod patience;
 mod pool;
 mod statement;
 mod transaction;
@@ -25,6 +29,23 @@ pub(crate) use transaction::OpenTransaction;
 pub use transaction::TransactionBody;
 use value::utf8;
 pub(crate) use value::{Cell, Cells, Row, Value, time_text};
+
+/// What an error says by itself: not in the form that `mysql` gives its own, nor twice.
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    #[cfg(feature = "mariadb")]
+    if let Some(words) = error.downcast_ref().and_then(mariadb::words) {
+        return words;
+    }
+    #[cfg(feature = "sqlite")]
+    if let Some(words) = error.downcast_ref().and_then(sqlite::words) {
+        return words;
+    }
+    #[cfg(feature = "postgres")]
+    if let Some(words) = error.downcast_ref().and_then(postgres::words) {
+        return words;
+    }
+    error.to_string()
+}
 
 /// A kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,6 +125,12 @@ impl Dialect {
     /// Whether the time is known without asking, because this machine's clock is the one that decides.
     pub(crate) const fn shares_our_clock(self) -> bool {
         matches!(self, Dialect::Sqlite)
+    }
+
+    /// A text to be looked for; `None`, which equals nothing, if no text of this database can be that: PostgreSQL's hold no
+    /// NUL, and one that is sent fails the statement.
+    pub(crate) fn sought(self, text: &str) -> Option<&str> {
+        Some(text).filter(|text| self != Dialect::Postgres || !text.contains('\0'))
     }
 
     /// Whether a transaction takes nothing more once a statement of it has failed.

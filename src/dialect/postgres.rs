@@ -13,13 +13,16 @@ use std::{
 use jiff::Timestamp;
 use postgres::{
     Client, Config, GenericClient, IsolationLevel, NoTls,
+    config::Host,
     error::SqlState,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut},
 };
 
 use super::{
     Cell, Cells, Dialect, Driver, OpenTransaction, Row, Statement, Value,
+    address::{Address, misread},
     connection::{Link, NextRow, Record, RowReader, TransactionWork, from_microsecond, undecodable},
+    patience::within,
     pool::sealed,
     statement,
     statement::Text,
@@ -57,21 +60,33 @@ const COPY_HEADER: &[u8] = b"PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0";
 const COPY_BUFFER: usize = 16 * 1024;
 
 /// How a connection of our own is opened.
-pub(crate) fn config(url: &str) -> Result<Config> {
-    let mut config: Config = url
-        .parse()
-        // The driver's text would echo parts of the URL, and with it perhaps the password.
-        .map_err(|_: postgres::Error| Error::invalid("url", "is not a PostgreSQL connection URL"))?;
+pub(crate) fn connector(url: &str) -> Result<impl Fn() -> Result<Client> + Send + Sync + 'static> {
+    let (config, limit) = config(url)?;
+    Ok(within(limit, "PostgreSQL", move || connect(&config)))
+}
+
+/// With how long that may take.
+fn config(url: &str) -> Result<(Config, Duration)> {
+    let address = Address::read(url, "PostgreSQL")?;
+    // The driver's text would echo parts of the URL, and with it perhaps the password.
+    let config = format!("postgres://{}", address.rest).parse();
+    let mut config: Config = config.map_err(|_: postgres::Error| misread(url, "PostgreSQL"))?;
+    if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(host) if host.contains('@'))) {
+        return Err(misread(url, "PostgreSQL"));
+    }
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(Error::invalid("url", "names no host: postgres://user:password@host/database"));
     }
     if config.get_application_name().is_none() {
         config.application_name("drip");
     }
-    Ok(config)
+    config.connect_timeout(address.connect_timeout);
+    // Each is tried for so long.
+    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+    Ok((config, address.connect_timeout * hosts as u32))
 }
 
-pub(crate) fn connect(config: &Config) -> Result<Client> {
+fn connect(config: &Config) -> Result<Client> {
     config.connect(NoTls).map_err(|error| classify(error).refused("PostgreSQL refused the connection"))
 }
 
@@ -382,6 +397,12 @@ impl From<postgres::Error> for Error {
     fn from(error: postgres::Error) -> Self {
         classify(error)
     }
+}
+
+/// What the server said stands behind a mere "db error".
+pub(super) fn words(error: &postgres::Error) -> Option<String> {
+    let refusal = error.as_db_error()?;
+    Some(refusal.to_string())
 }
 
 /// Turns the driver's error into ours.

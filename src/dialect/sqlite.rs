@@ -214,6 +214,11 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+/// Behind its message the driver has a text of the code, which says less.
+pub(super) fn words(error: &ffi::Error) -> Option<String> {
+    (error.extended_code != ffi::SQLITE_OK).then(String::new)
+}
+
 /// Turns the driver's error into ours.
 pub(crate) fn classify(error: rusqlite::Error) -> Error {
     let kind = match &error {

@@ -61,7 +61,7 @@ pub(super) fn dead_tuples(client: &Client) -> Result<Vec<Seen>> {
             seen.push(Seen::new(severity, what).advise(command));
         }
     }
-    Ok(if seen.is_empty() { Seen::fine(format!("{total} dead rows in all")) } else { seen })
+    Ok(if seen.is_empty() { Seen::fine(format!("dead rows in all: {total}")) } else { seen })
 }
 
 /// On a connection like those of a worker, which have plans of their own.
@@ -122,7 +122,7 @@ pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
             let what = format!("the sql_mode of the server is not strict: {mode:?}");
             vec![
                 Seen::new(Severity::Warning, what)
-                    .advise("in the server's configuration: sql_mode = STRICT_TRANS_TABLES,…"),
+                    .advise("SET GLOBAL sql_mode = CONCAT('STRICT_TRANS_TABLES,', @@GLOBAL.sql_mode); -- and in the server's configuration"),
             ]
         }
     })
@@ -131,7 +131,7 @@ pub(super) fn sql_mode(client: &Client) -> Result<Vec<Seen>> {
 pub(super) fn history_list(client: &Client) -> Result<Vec<Seen>> {
     let length = only_row(client, &HISTORY_LIST, |row| row.int())?;
     let severity = match length {
-        ..LONG_HISTORY => return Ok(Seen::fine(format!("{length} old versions wait to be purged"))),
+        ..LONG_HISTORY => return Ok(Seen::fine(format!("old versions that wait to be purged: {length}"))),
         LONG_HISTORY..TOO_LONG_HISTORY => Severity::Warning,
         _ => Severity::Problem,
     };

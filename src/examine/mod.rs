@@ -8,10 +8,14 @@ mod finding;
 #[cfg(feature = "postgres")]
 mod listen;
 mod schema;
+mod settings;
 mod transactions;
 mod work;
 
-pub use self::finding::{Finding, Severity};
+pub use self::{
+    finding::{Finding, Severity},
+    settings::{Setting, database_settings},
+};
 use crate::{Client, Dialect, Result, dialect::Sql, session::AnySession};
 
 /// One thing to be looked for.

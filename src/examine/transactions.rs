@@ -29,9 +29,11 @@ pub(super) fn oldest(client: &Client) -> Result<Vec<Seen>> {
     if seen.is_empty() {
         seen = Seen::fine(format!("no transaction is older than {}", format_duration(LONG)));
     }
-    if client.dialect() == Dialect::Postgres && !sees_others(client)? {
+    if client.dialect() == Dialect::Postgres
+        && let Some(role) = blind(client)?
+    {
         let what = "this role sees the transactions of its own sessions only";
-        seen.push(Seen::new(Severity::Unknown, what).advise("GRANT pg_read_all_stats TO …;"));
+        seen.push(Seen::new(Severity::Unknown, what).advise(format!("GRANT pg_read_all_stats TO {role};")));
     }
     Ok(seen)
 }
@@ -54,6 +56,8 @@ fn holder(row: &mut Row<'_>) -> Result<Seen> {
     Ok(Seen::new(severity, what).advise(command))
 }
 
-fn sees_others(client: &Client) -> Result<bool> {
-    Ok(read(client, |sql| sql.row(&SEES_OTHERS, &[], |row| row.bool()))?.unwrap_or(true))
+/// The role, if it does not see what others do.
+fn blind(client: &Client) -> Result<Option<String>> {
+    let answer = read(client, |sql| sql.row(&SEES_OTHERS, &[], |row| Ok((row.bool()?, row.text()?))))?;
+    Ok(answer.and_then(|(sees, role)| (!sees).then_some(role)))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Seen, Severity, read};
 use crate::{
-    Client, Result, WorkerInfo,
+    Client, Count, Result, WorkerInfo,
     clock::until,
     dialect::{Statement, statement},
     duration::format_duration,
@@ -39,7 +39,9 @@ pub(super) fn workers(client: &Client) -> Result<Vec<Seen>> {
     let orphaned = read(client, orphaned)?;
     if !orphaned.is_empty() {
         let what = format!("jobs are running in workers that nobody knows: {}", named(&orphaned));
-        let advice = "drip jobs rescue --state running --worker …";
+        let names =
+            orphaned.iter().take(NAMED).map(|worker| format!(" --worker {}", quoted(worker))).collect::<String>();
+        let advice = format!("drip jobs rescue --state running{names}");
         seen.push(Seen::new(Severity::Warning, what).advise(advice));
     }
     if alive.is_empty() {
@@ -49,7 +51,11 @@ pub(super) fn workers(client: &Client) -> Result<Vec<Seen>> {
             false => seen.push(Seen::new(Severity::Problem, "jobs wait, and no worker lives").advise("start one")),
         }
     }
-    Ok(if seen.is_empty() { Seen::fine(format!("{} workers live", alive.len())) } else { seen })
+    Ok(if seen.is_empty() { Seen::fine(lives(alive.len())) } else { seen })
+}
+
+fn lives(workers: usize) -> String {
+    if workers == 1 { "1 worker lives".to_owned() } else { format!("{workers} workers live") }
 }
 
 fn ago(worker: &WorkerInfo, now: jiff::Timestamp) -> String {
@@ -63,8 +69,11 @@ pub(super) fn paused(client: &Client) -> Result<Vec<Seen>> {
         return Ok(vec![Seen::new(Severity::Warning, what).advise("drip queues resume --all")]);
     }
     let seen = queues.iter().filter(|queue| queue.available.number > 0).filter_map(|queue| {
-        let what =
-            format!("queue {:?} is paused, since {}; {} jobs wait", queue.name, queue.paused_at?, queue.available);
+        let waiting = match queue.available {
+            Count { number: 1, capped: false } => "1 job waits".to_owned(),
+            jobs => format!("{jobs} jobs wait"),
+        };
+        let what = format!("queue {:?} is paused, since {}; {waiting}", queue.name, queue.paused_at?);
         Some(Seen::new(Severity::Warning, what).advise(format!("drip queues resume {}", quoted(&queue.name))))
     });
     let seen: Vec<_> = seen.collect();
@@ -79,9 +88,10 @@ pub(super) fn unserved_queues(client: &Client) -> Result<Vec<Seen>> {
         return Ok(Seen::fine("every queue in which jobs wait is served, where workers live"));
     }
     let what = format!("jobs wait in queues that no worker serves: {}", named(&unserved));
+    let advice = each(&unserved, |queue| format!("drip jobs update --queue {} --set-queue default", quoted(queue)));
     Ok(vec![
         Seen::new(Severity::Problem, what)
-            .advise("start a worker that serves them, or move the jobs: drip jobs update --queue … --set-queue …"),
+            .advise(format!("start a worker that serves them, or move the jobs, such as to \"default\":\n{advice}")),
     ])
 }
 
@@ -95,16 +105,20 @@ pub(super) fn unhandled_kinds(client: &Client) -> Result<Vec<Seen>> {
             let kinds: BTreeSet<&str> = serving.iter().flat_map(|worker| &worker.kinds).map(String::as_str).collect();
             let kinds = json!(kinds).to_string();
             let unknown = read(client, |sql| unknown_kinds(sql, std::slice::from_ref(&queue), &kinds))?;
-            found.extend(unknown.into_iter().map(|(queue, kind)| format!("{kind} in {queue}")));
+            found.extend(unknown);
         }
     }
     if found.is_empty() {
         return Ok(Seen::fine("every kind that waits is handled, where workers live"));
     }
-    let what = format!("jobs of kinds wait that no worker of their queue handles: {}", named(&found));
+    let words: Vec<String> = found.iter().map(|(queue, kind)| format!("{kind} in {queue}")).collect();
+    let what = format!("jobs of kinds wait that no worker of their queue handles: {}", named(&words));
+    let advice = each(&found, |(queue, kind)| {
+        format!("drip jobs discard --state available --queue {} --kind {}", quoted(queue), quoted(kind))
+    });
     Ok(vec![
         Seen::new(Severity::Problem, what)
-            .advise("start a worker that handles them, or: drip jobs discard --state available --kind …"),
+            .advise(format!("start a worker that handles them, or give them up:\n{advice}")),
     ])
 }
 
@@ -122,13 +136,16 @@ fn serving<'w>(workers: &'w [WorkerInfo], queue: &str) -> impl Iterator<Item = &
 pub(super) fn blocked(client: &Client) -> Result<Vec<Seen>> {
     let pairs = read(client, |sql| {
         let now = [sql.now_param()];
-        sql.rows(&BLOCKED_JOBS, &now, |row| Ok(format!("{} (by {})", row.int()?, row.int()?)))
+        sql.rows(&BLOCKED_JOBS, &now, |row| Ok((row.int()?, row.int()?)))
     })?;
     if pairs.is_empty() {
         return Ok(Seen::fine("no job that is due waits for a unique key"));
     }
-    let what = format!("jobs are due, and others hold their unique keys: {}", named(&pairs));
-    Ok(vec![Seen::new(Severity::Warning, what).advise("drip jobs why …, and cancel one of the two")])
+    let words: Vec<String> = pairs.iter().map(|(job, holder)| format!("{job} (by {holder})")).collect();
+    let what = format!("jobs are due, and others hold their unique keys: {}", named(&words));
+    let advice =
+        each(&pairs, |(job, holder)| format!("drip jobs get {job}; drip jobs get {holder}; drip jobs cancel {job}"));
+    Ok(vec![Seen::new(Severity::Warning, what).advise(format!("look at both, and cancel one of the two:\n{advice}"))])
 }
 
 pub(super) fn schedules(client: &Client) -> Result<Vec<Seen>> {
@@ -138,7 +155,10 @@ pub(super) fn schedules(client: &Client) -> Result<Vec<Seen>> {
     let overdue = schedules.iter().filter(|schedule| until(schedule.next_at, now) > OVERDUE);
     let overdue: Vec<String> = overdue.map(|schedule| schedule.name.clone()).collect();
     if overdue.is_empty() {
-        return Ok(Seen::fine(format!("{} schedules are looked after", schedules.len())));
+        return Ok(Seen::fine(match schedules.len() {
+            1 => "1 schedule is looked after".to_owned(),
+            several => format!("{several} schedules are looked after"),
+        }));
     }
     let what = format!("slots have passed that nobody has looked at, of {}", named(&overdue));
     Ok(vec![
@@ -166,7 +186,17 @@ fn named(names: &[String]) -> String {
     }
 }
 
-/// As a shell takes it.
+/// A line for each of the first few.
+fn each<T>(all: &[T], line: impl Fn(&T) -> String) -> String {
+    all.iter().take(NAMED).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// As a shell takes it, and the command line: what cannot be typed is spelled out there, and a comma would separate.
 fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\'', r"'\''"))
+    let spell = |c: char| match c {
+        '\'' => r"'\''".to_owned(),
+        c if c.is_control() || c == ',' => c.escape_unicode().to_string(),
+        c => c.to_string(),
+    };
+    format!("'{}'", name.chars().map(spell).collect::<String>())
 }

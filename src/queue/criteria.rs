@@ -33,7 +33,7 @@ pub(super) fn apply<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>, di
         }
     }
     statement.put("filter", &criteria.text);
-    give_values(filter, statement);
+    give_values(filter, statement, dialect);
 }
 
 struct Criteria {
@@ -105,8 +105,9 @@ fn ends(filter: &JobFilter) -> [(&'static str, Option<Value<'static>>); 8] {
     ]
 }
 
-fn give_values<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>) {
-    let names = |names: &'v Option<Vec<String>>| names.iter().flatten().map(|name| Value::Text(Some(name)));
+fn give_values<'v>(filter: &'v JobFilter, statement: &mut Assembled<'v>, dialect: Dialect) {
+    let text = move |text: &'v String| Value::Text(dialect.sought(text));
+    let names = |names: &'v Option<Vec<String>>| names.iter().flatten().map(text);
     statement
         .put("states", &literals(filter.states.as_deref().unwrap_or_default()))
         .set_all("ids", filter.ids.iter().flatten().map(|id| Value::Int(Some(*id))))

@@ -200,7 +200,7 @@ impl Page {
     }
 }
 
-fn read(sql: &mut Sql<'_>, filter: &JobFilter, down: bool, limit: usize) -> Result<Vec<Job>> {
+pub(super) fn read(sql: &mut Sql<'_>, filter: &JobFilter, down: bool, limit: usize) -> Result<Vec<Job>> {
     let dialect = sql.dialect();
     let mut statement = Assembled::of(&LIST_JOBS, dialect);
     criteria::apply(filter, &mut statement, dialect, Order::ById);

@@ -151,6 +151,7 @@ impl Placed {
             timeout: new.timeout.map(|timeout| Duration::from_millis(millis(timeout).unsigned_abs())),
             ephemeral: new.ephemeral,
             unique_states: self.unique_key.as_ref().and(new.unique.as_ref()).map_or(0, Unique::states),
+            odd_errors: None,
             unique_key: self.unique_key,
             args: checked.args,
             metadata: checked.metadata,

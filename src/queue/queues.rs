@@ -5,8 +5,9 @@
 
 use serde_json::Value as Json;
 
+use super::list;
 use crate::{
-    Error, Event, QueueInfo, Result, Session,
+    Error, Event, JobFilter, QueueInfo, Result, Session,
     dialect::{Sql, Statement, Value, statement},
     json,
     name::{self, ALL_QUEUES},
@@ -21,17 +22,19 @@ static PAUSED_QUEUES: Statement = statement!("paused_queues");
 
 /// Keeps `metadata` with a queue, in place of all that was kept with it before. Whether it is paused stays as it is.
 ///
-/// A JSON object with the limits of a job's args.
+/// A JSON object with the limits of a job's args. A queue that plain SQL has given a name that is none keeps it: it can be
+/// upserted, paused and resumed once it has a row or a job.
 ///
 /// # Errors
 /// [`is_invalid_input`](Error::is_invalid_input) for a name or an object that is none;
 /// [`is_transaction_lost`](Error::is_transaction_lost), with nothing written.
 pub fn upsert_queue(on: impl Session, queue: &str, metadata: Json) -> Result<QueueInfo> {
     let metadata = json::check_value(metadata, json::MAX_BYTES).map_err(|problem| in_field("metadata", &problem));
-    name::check_queue(queue)?;
+    name::check_sought_queue(queue)?;
     let metadata = metadata?;
     on.any().write(|sql| {
         sql.prove_open()?;
+        check_given(sql, queue)?;
         let params = [("name", Value::Text(Some(queue))), ("metadata", Value::Json(Some(&metadata))), sql.now_param()];
         sql.change(&UPSERT_QUEUE, &params)?;
         written(sql, queue)
@@ -41,9 +44,9 @@ pub fn upsert_queue(on: impl Session, queue: &str, metadata: Json) -> Result<Que
 /// The queue of this name, if it has a row: if it was ever upserted, paused or resumed.
 ///
 /// # Errors
-/// [`is_invalid_input`](Error::is_invalid_input) for a name that is none.
+/// [`is_invalid_input`](Error::is_invalid_input) for an empty name, and for `*`.
 pub fn get_queue(on: impl Session, queue: &str) -> Result<Option<QueueInfo>> {
-    name::check_queue(queue)?;
+    name::check_sought_queue(queue)?;
     on.any().read(|sql| by_name(sql, queue))
 }
 
@@ -72,7 +75,7 @@ pub fn get_queue(on: impl Session, queue: &str) -> Result<Option<QueueInfo>> {
 /// # Errors
 /// As [`upsert_queue`].
 pub fn pause_queue(on: impl Session, queue: &str) -> Result<QueueInfo> {
-    name::check_queue(queue)?;
+    name::check_sought_queue(queue)?;
     pause(on, queue)
 }
 
@@ -85,7 +88,7 @@ pub fn pause_queue(on: impl Session, queue: &str) -> Result<QueueInfo> {
 /// # Errors
 /// As [`upsert_queue`].
 pub fn resume_queue(on: impl Session, queue: &str) -> Result<QueueInfo> {
-    name::check_queue(queue)?;
+    name::check_sought_queue(queue)?;
     resume(on, queue)
 }
 
@@ -112,6 +115,7 @@ fn pause(on: impl Session, name: &str) -> Result<QueueInfo> {
     let client = session.client();
     let paused = session.write(|sql| {
         sql.prove_open()?;
+        check_given(sql, name)?;
         sql.change(&PAUSE_QUEUE, &[("name", Value::Text(Some(name))), sql.now_param()])?;
         written(sql, name)
     })?;
@@ -126,6 +130,7 @@ fn resume(on: impl Session, name: &str) -> Result<QueueInfo> {
     let client = session.client();
     let resumed = session.write(|sql| {
         sql.prove_open()?;
+        check_given(sql, name)?;
         let notify = Value::Bool(sql.notifies());
         sql.change(&RESUME_QUEUE, &[("name", Value::Text(Some(name))), ("notify", notify), sql.now_param()])?;
         written(sql, name)
@@ -143,8 +148,26 @@ pub(crate) fn paused(sql: &mut Sql<'_>) -> Result<Vec<String>> {
     sql.rows(&PAUSED_QUEUES, &[], |row| row.text())
 }
 
+/// Checks the name of a queue that is about to be given a row: a new one as any new name. One that plain SQL has brought in
+/// must not be out of reach for that.
+fn check_given(sql: &mut Sql<'_>, name: &str) -> Result<()> {
+    match name::check_queue(name) {
+        Err(error) if name != ALL_QUEUES && !is_known(sql, name)? => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it has a row or a job.
+fn is_known(sql: &mut Sql<'_>, name: &str) -> Result<bool> {
+    if by_name(sql, name)?.is_some() {
+        return Ok(true);
+    }
+    let filter = JobFilter::new().queue(name);
+    Ok(!list::read(sql, &filter, true, 1)?.is_empty())
+}
+
 fn by_name(sql: &mut Sql<'_>, name: &str) -> Result<Option<QueueInfo>> {
-    sql.row(&GET_QUEUE, &[("name", Value::Text(Some(name)))], QueueInfo::read)
+    sql.row(&GET_QUEUE, &[("name", Value::Text(sql.dialect().sought(name)))], QueueInfo::read)
 }
 
 /// A queue that has just been written.

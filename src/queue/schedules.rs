@@ -68,9 +68,9 @@ pub fn upsert_schedule(on: impl Session, schedule: Schedule) -> Result<ScheduleI
 /// The schedule of this name, if there is one.
 ///
 /// # Errors
-/// [`is_invalid_input`](Error::is_invalid_input) for a name that is none.
+/// [`is_invalid_input`](Error::is_invalid_input) for an empty name.
 pub fn get_schedule(on: impl Session, name: &str) -> Result<Option<ScheduleInfo>> {
-    name::check("name", name)?;
+    name::check_sought("name", name)?;
     on.any().read(|sql| by_name(sql, name))
 }
 
@@ -86,13 +86,13 @@ pub fn list_schedules(on: impl Session) -> Result<Vec<ScheduleInfo>> {
 /// that is paused changes nothing.
 ///
 /// # Errors
-/// [`is_not_found`](Error::is_not_found); [`is_invalid_input`](Error::is_invalid_input) for a name that is none;
+/// [`is_not_found`](Error::is_not_found); [`is_invalid_input`](Error::is_invalid_input) for an empty name;
 /// [`is_transaction_lost`](Error::is_transaction_lost), with nothing written.
 pub fn pause_schedule(on: impl Session, name: &str) -> Result<ScheduleInfo> {
-    name::check("name", name)?;
+    name::check_sought("name", name)?;
     on.any().write(|sql| {
         sql.prove_open()?;
-        sql.change(&PAUSE_SCHEDULE, &[("name", Value::Text(Some(name))), sql.now_param()])?;
+        sql.change(&PAUSE_SCHEDULE, &[("name", Value::Text(sql.dialect().sought(name))), sql.now_param()])?;
         found(sql, name)
     })
 }
@@ -106,7 +106,7 @@ pub fn pause_schedule(on: impl Session, name: &str) -> Result<ScheduleInfo> {
 /// # Errors
 /// As [`pause_schedule`]; and when its row was written by hand and its rule is none.
 pub fn resume_schedule(on: impl Session, name: &str) -> Result<ScheduleInfo> {
-    name::check("name", name)?;
+    name::check_sought("name", name)?;
     on.any().write(|sql| {
         sql.prove_open()?;
         let (info, now) = locked(sql, name)?;
@@ -126,7 +126,7 @@ pub fn resume_schedule(on: impl Session, name: &str) -> Result<ScheduleInfo> {
 /// # Errors
 /// [`is_not_found`](Error::is_not_found); else as [`insert_job`](crate::insert_job).
 pub fn run_schedule_now(on: impl Session, name: &str) -> Result<Inserted> {
-    name::check("name", name)?;
+    name::check_sought("name", name)?;
     let session = on.any();
     let (client, hooks) = (session.client(), session.hooks());
     let (entered, checked) = session.write(|sql| {
@@ -148,7 +148,7 @@ pub fn run_schedule_now(on: impl Session, name: &str) -> Result<Inserted> {
 /// # Errors
 /// As [`pause_schedule`].
 pub fn delete_schedule(on: impl Session, name: &str) -> Result<ScheduleInfo> {
-    name::check("name", name)?;
+    name::check_sought("name", name)?;
     on.any().write(|sql| {
         sql.prove_open()?;
         let (info, _) = locked(sql, name)?;
@@ -231,7 +231,7 @@ pub(super) fn next_after(slots: &Slots, time: Timestamp) -> Result<Timestamp> {
 }
 
 fn by_name(sql: &mut Sql<'_>, name: &str) -> Result<Option<ScheduleInfo>> {
-    sql.row(&GET_SCHEDULE, &[("name", Value::Text(Some(name)))], ScheduleInfo::read)
+    sql.row(&GET_SCHEDULE, &[("name", Value::Text(sql.dialect().sought(name)))], ScheduleInfo::read)
 }
 
 fn found(sql: &mut Sql<'_>, name: &str) -> Result<ScheduleInfo> {
@@ -239,7 +239,7 @@ fn found(sql: &mut Sql<'_>, name: &str) -> Result<ScheduleInfo> {
 }
 
 fn locked(sql: &mut Sql<'_>, name: &str) -> Result<(ScheduleInfo, Timestamp)> {
-    let params = [("name", Value::Text(Some(name))), sql.now_param()];
+    let params = [("name", Value::Text(sql.dialect().sought(name))), sql.now_param()];
     let locked = sql.row(&LOCK_SCHEDULE, &params, |row| Ok((ScheduleInfo::read(row)?, row.time()?)))?;
     locked.ok_or_else(|| Error::no_schedule(name))
 }

@@ -7,6 +7,7 @@ mod program;
 mod safety;
 mod terminal;
 mod transcripts;
+mod words;
 
 use drip::{Client, JobFilter, NewJob, Page, State, fetch_jobs, insert_many_fast};
 use serde_json::{Value, json};

@@ -115,7 +115,7 @@ on_every_database! {
         pause_queue(&db.client, "mail").unwrap();
         sees(db, "paused", Severity::Fine, "");
         db.insert(job("work").queue("mail"));
-        let finding = sees(db, "paused", Severity::Warning, "1 jobs wait");
+        let finding = sees(db, "paused", Severity::Warning, "1 job waits");
         assert_eq!(advice(&finding), "drip queues resume 'mail'");
         resume_queue(&db.client, "mail").unwrap();
         pause_all(&db.client).unwrap();
@@ -131,6 +131,11 @@ on_every_database! {
         db.insert(job("known").queue("nobody's"));
         sees(db, "queues", Severity::Problem, "nobody's");
         sees(db, "kinds", Severity::Problem, "unknown in mail");
+        let advice = |check| seen(db, check)[0].advice.clone().unwrap();
+        let moved = r"drip jobs update --queue 'nobody'\''s' --set-queue default";
+        assert!(advice("queues").contains(moved), "{}", advice("queues"));
+        let given_up = "drip jobs discard --state available --queue 'mail' --kind 'unknown'";
+        assert!(advice("kinds").contains(given_up), "{}", advice("kinds"));
         // One that takes anything.
         renew_lease(&db.client, "by hand", HOUR).unwrap();
         sees(db, "queues", Severity::Fine, "");
@@ -152,7 +157,7 @@ on_every_database! {
     fn schedules_that_nobody_looks_after_are_told(db: &Db) {
         let schedule = Schedule::new("report", Rule::every("1h"), NewJob::new("report", json!({})));
         upsert_schedule(&db.client, schedule).unwrap();
-        sees(db, "schedules", Severity::Fine, "1 schedule");
+        sees(db, "schedules", Severity::Fine, "1 schedule is looked after");
         db.clock.advance(HOUR * 2);
         sees(db, "schedules", Severity::Problem, "report");
         drip::pause_schedule(&db.client, "report").unwrap();
@@ -254,6 +259,15 @@ fn mariadb_is_asked_for_its_settings_and_plans() {
         db.execute("ALTER TABLE drip_job DROP KEY drip_job_claim");
         sees(db, "claim_plan", Severity::Unknown, "could not look");
     });
+}
+
+/// What is to be typed can be typed.
+#[test]
+fn no_advice_leaves_anything_out() {
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/examine")).unwrap() {
+        let path = file.unwrap().path();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains('…'), "{}", path.display());
+    }
 }
 
 #[test]

@@ -190,12 +190,10 @@ on_every_database_and_place! {
     }
 
     fn what_cannot_be_meant_is_refused_and_spoils_no_transaction(db: &Db) {
-        let long = "q".repeat(128);
         for filter in [
-            JobFilter::new().queue("a\0b"),
+            JobFilter::new().queue(""),
             JobFilter::new().kind(""),
-            JobFilter::new().tag(long.as_str()),
-            JobFilter::new().metadata_key("a\nb"),
+            JobFilter::new().tag("a,b"),
             JobFilter::new().priority(0),
             JobFilter::new().ids(0..1001),
         ] {
@@ -205,7 +203,7 @@ on_every_database_and_place! {
                 drip::insert_job(tx.on(), NewJob::new("k", json!({}))).unwrap();
             });
         }
-        assert_eq!(db.jobs(), 6);
-        assert_eq!(list(db, &JobFilter::new().ids(0..1000)).jobs.len(), 6);
+        assert_eq!(db.jobs(), 5);
+        assert_eq!(list(db, &JobFilter::new().ids(0..1000)).jobs.len(), 5);
     }
 }

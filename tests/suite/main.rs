@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod addresses; // a URL that leads to no server of its kind is told in time, and not repeated
 mod any_input; // input of any kind is taken as it is, or refused by name
 mod bad_input; // what cannot be is refused before anything is sent, and spoils nothing
 mod bound; // behind very many jobs that a worker does not handle, its own are run; whoever comes ahead of them too
@@ -40,6 +41,7 @@ mod migrate; // a schema comes and goes whole, whoever migrates beside whom, and
 mod migrate_mariadb; // where each statement commits by itself, what a crash left is taken up again
 mod model; // whatever is done in whatever order, every column is what a model in memory says
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
+mod odd_names; // what plain SQL has called by no proper name can be found, paused and resumed
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job

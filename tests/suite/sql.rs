@@ -140,12 +140,31 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 11] =
-    ["USAGE", "SYSTEM", "autovacuum", "default", "fillfactor", "index", "jit", "main", "now", "off", "table"];
+const OTHER_WORDS: [&str; 18] = [
+    "USAGE",
+    "SYSTEM",
+    "autovacuum",
+    "default",
+    "extra",
+    "fillfactor",
+    "fsync",
+    "full",
+    "index",
+    "jit",
+    "main",
+    "normal",
+    "now",
+    "off",
+    "on",
+    "synchronous",
+    "table",
+    "version",
+];
 
 /// SQL in the code: where, how it begins, and why it is there.
-const IN_CODE: [(&str, &str, &str); 12] = [
+const IN_CODE: [(&str, &str, &str); 13] = [
     ("migrate/parts.rs", "CREATE", "a word that is looked for"),
+    ("examine/database.rs", "SET GLOBAL sql_mode", "advice, for somebody to type"),
     ("examine/listen.rs", "LISTEN drip_wake", "cannot be prepared; the channel is this one"),
     ("bin/drip/tui/fixture.rs", "UPDATE drip_worker", "workers for the tests, as none of this process would be"),
     ("queue/tidy.rs", "PRAGMA busy_timeout = ", "takes no parameter"),

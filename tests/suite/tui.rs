@@ -63,6 +63,23 @@ on_every_database! {
         assert!(tmux.is_clean());
     }
 
+    fn names_that_no_verb_would_write_stop_nothing(db: &Db) {
+        db.execute("INSERT INTO drip_job (kind, queue) VALUES ('k', 'a\u{1b}[2Jb')");
+        let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &db.url)], &line("--refresh 200ms")) else { return };
+        tmux.until(r"a\u{1b}[2Jb");
+        // From the second time on the queues are named.
+        insert(db, "send_receipt");
+        let screen = tmux.until("mail");
+        assert!(!screen.contains('✗'), "{screen}");
+        tmux.keys(&["3"]);
+        tmux.wait("the queues", |screen| !screen.contains("States") && screen.contains(r"a\u{1b}[2Jb"));
+        tmux.keys(&["g", "Enter"]);
+        let screen = tmux.until("1 job ");
+        assert!(screen.contains(r"queue:a\u{1b}[2Jb"), "{screen}");
+        tmux.keys(&["C-c"]);
+        tmux.until("ended: 0");
+    }
+
     fn what_is_wrong_from_the_start_is_said_in_the_terminal(db: &Db) {
         let empty = db.unmigrated();
         drip::database_time(&empty.client).unwrap();
@@ -76,6 +93,25 @@ on_every_database! {
             assert!(screen.contains(says) && tmux.is_clean(), "{args}: {screen}");
         }
     }
+}
+
+/// SQLite goes on with a file that is gone; nobody else sees what is written there.
+#[test]
+fn a_file_that_was_moved_away_is_noticed() {
+    Db::run(drip::Dialect::Sqlite, crate::support::Place::Own, |db| {
+        insert(db, "send_receipt");
+        let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &db.url)], &line("--refresh 200ms")) else { return };
+        tmux.until("mail");
+        let path = db.url.trim_start_matches("sqlite://");
+        std::fs::rename(path, format!("{path}.old")).unwrap();
+        tmux.until("moved or deleted");
+        tmux.keys(&["2"]);
+        std::fs::rename(format!("{path}.old"), path).unwrap();
+        let screen = tmux.until("send_receipt");
+        assert!(!screen.contains("moved"), "{screen}");
+        tmux.keys(&["q"]);
+        tmux.until("ended: 0");
+    });
 }
 
 /// No database is needed for this.

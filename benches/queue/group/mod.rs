@@ -10,6 +10,7 @@ pub mod latency;
 mod memory;
 mod pinned;
 mod scale;
+mod startup;
 mod transactional;
 
 use crate::{Result, database::Kind, options::Options, report::Report};
@@ -22,7 +23,7 @@ pub struct Group {
     pub measure: fn(&Kind<'_>, &Options, &mut Report) -> Result<()>,
 }
 
-pub const GROUPS: [Group; 13] = [
+pub const GROUPS: [Group; 14] = [
     Group { name: "drain", usual: true, measure: drain::drain },
     Group { name: "ephemeral", usual: true, measure: ephemeral::ephemeral },
     Group { name: "transactional", usual: true, measure: transactional::transactional },
@@ -31,6 +32,7 @@ pub const GROUPS: [Group; 13] = [
     Group { name: "start_latency", usual: true, measure: latency::start_latency },
     Group { name: "idle_rss", usual: true, measure: memory::idle_rss },
     Group { name: "idle_cost", usual: true, measure: idle::idle_cost },
+    Group { name: "startup", usual: true, measure: startup::startup },
     Group { name: "cost", usual: true, measure: cost::cost },
     Group { name: "scale", usual: false, measure: scale::scale },
     Group { name: "growth", usual: false, measure: growth::growth },

@@ -6,7 +6,7 @@ use drip::Client;
 
 use crate::{
     arguments::Global,
-    connect,
+    connect::{self, Watched},
     failure::{Failure, Outcome},
     output::Output,
 };
@@ -39,14 +39,19 @@ impl App {
         connect::client_of_new(&self.global)
     }
 
-    /// Asks on the terminal whether to go on; where nobody can be asked, that must have been said before.
-    pub fn confirm(&self, question: &str, yes: bool) -> Outcome {
+    /// The file of the database, if it is one.
+    pub fn watched(&self) -> Outcome<Option<Watched>> {
+        Watched::new(&self.global)
+    }
+
+    /// Asks on the terminal whether to go on; where nobody can be asked, that must have been said
+    /// before, and `else_say` how.
+    pub fn confirm(&self, question: &str, else_say: &str, yes: bool) -> Outcome {
         if yes {
             return Ok(());
         }
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(Failure::usage(format!("{question} Nobody can be asked here"))
-                .advise("say --yes if that is what you want, or --dry-run to see what it would do"));
+            return Err(Failure::usage(format!("{question} Nobody can be asked here")).advise(else_say));
         }
         let mut terminal = io::stderr();
         // At one go, whatever is typed meanwhile.

@@ -25,7 +25,10 @@ Exit codes: 0 done; 1 failed; 2 the command line is wrong; 3 there is no such jo
 refuses. `drip doctor` also: 5 a warning, 6 a problem.
 
 JSON: `--format json` is one document, `--format jsonl` one a line; times in it are UTC. Fields may be added in later \
-versions, none is renamed or removed. Tables show times in the zone of this machine (TZ). NO_COLOR turns colours off.";
+versions, none is renamed or removed. Tables show times in the zone of this machine (TZ). NO_COLOR turns colours off.
+
+Names: characters that a terminal would obey are shown as \\u{1b}, and can be typed so wherever a name is; \\u{2c} is a \
+comma that separates nothing.";
 
 /// What every command takes.
 #[derive(Debug, Args)]

@@ -12,14 +12,15 @@ mod site;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
-use drip::Dialect;
+use drip::{Dialect, Setting};
 
 use self::site::Site;
 use crate::{
     app::App,
+    escape::escaped,
     failure::{Failure, Outcome},
     interrupt::Interrupt,
-    json::{BenchDocument, FigureDocument},
+    json::{BenchDocument, FigureDocument, settings_of},
     output::Output,
     table::{Table, figure, number, text},
 };
@@ -32,8 +33,8 @@ in PostgreSQL and MariaDB leaves dead rows to be cleared away: think before you 
 killed, `drip jobs delete --kind drip-bench --yes` removes what it left.
 
 Figures hold for this machine, this database, what else both do, and what lies between them: the first figure is the \
-round trip, the median of many. Whether commits survive a loss of power is up to the database's settings and decides much; \
-no figure says it. Nothing here is compared with the database's own limits: `cargo bench`, in the source, measures the same \
+round trip, the median of many. Whether commits survive a loss of power is up to the database's settings and decides much: \
+the heading says them. Nothing here is compared with the database's own limits: `cargo bench`, in the source, measures the same \
 beside the bare drivers.";
 
 #[derive(Debug, Args)]
@@ -97,11 +98,12 @@ impl BenchCommand {
         let most = Mode::value_variants().iter().map(|mode| self.threads(*mode, Dialect::Postgres)).max().unwrap_or(1);
         let client = app.client_for(most + 1)?;
         check_schema(&client)?;
+        let settings = drip::database_settings(&client)?;
         let site = Site::open(client, Interrupt::watch()?)?;
         let mut figures = Vec::new();
         let measured = self.measure(app, &site, &mut figures);
         let removed = site.close();
-        let shown = show(&mut app.output, site.client.dialect(), &figures);
+        let shown = show(&mut app.output, site.client.dialect(), &settings, &figures);
         match (measured, removed) {
             (Err(measured), Err(removed)) => {
                 measured.tell();
@@ -161,21 +163,31 @@ fn check_schema(client: &drip::Client) -> Outcome {
     }
 }
 
-fn show(output: &mut Output, dialect: Dialect, figures: &[Figure]) -> Outcome {
+fn show(output: &mut Output, dialect: Dialect, settings: &[Setting], figures: &[Figure]) -> Outcome {
     if figures.is_empty() {
         return Ok(());
     }
-    let of_figures = figures.iter().map(|figure| FigureDocument::new(dialect, figure)).collect();
-    let document = BenchDocument { database: dialect.name(), figures: of_figures };
+    let of_figures = figures.iter().map(|figure| FigureDocument::new(dialect, settings, figure)).collect();
+    let document = BenchDocument { database: dialect.name(), settings: settings_of(settings), figures: of_figures };
     match output.is_for_people() {
         true => {
-            output.table(table(figures))?;
             let database = dialect.name();
+            output.line(heading(database, settings))?;
+            output.line("")?;
+            output.table(table(figures))?;
             output
                 .line(format!("\nTrue of this {database} database, as it is set up and laden now, from this machine."))
         }
         false => output.many(&document, &document.figures),
     }
+}
+
+/// Which database it is, and what its commits are worth.
+fn heading(database: &str, settings: &[Setting]) -> String {
+    let (version, others): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.name == "version");
+    let version = version.iter().map(|setting| format!(" {}", setting.value)).collect::<String>();
+    let others: Vec<String> = others.iter().map(|setting| format!("{} = {}", setting.name, setting.value)).collect();
+    escaped(&format!("{database}{version}: {}", others.join(", ")))
 }
 
 fn table(figures: &[Figure]) -> Table {

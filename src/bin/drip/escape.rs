@@ -1,15 +1,49 @@
 //! What comes from the database, or from whoever typed it, made harmless for a terminal.
 
-use std::fmt::Write;
+use std::{convert::Infallible, fmt::Write};
 
 /// With every character that would move the cursor, change colours, or turn the direction of writing spelled out, as
-/// `\n` and `\u{1b}`.
+/// `\u{a}` and `\u{1b}`.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_harmful(c) { safe.extend(c.escape_default()) } else { safe.push(c) }
+        if is_harmful(c) { safe.extend(c.escape_unicode()) } else { safe.push(c) }
     }
     safe
+}
+
+/// What was typed, with every character that was spelled out as [`escaped`] does it; nothing else is an escape, so that a
+/// kind may be called `App\notify`.
+pub fn unescaped(text: &str) -> String {
+    let mut parts = text.split("\\u{");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('}').and_then(|(code, rest)| Some((character(code)?, rest))) {
+            Some((c, rest)) => {
+                plain.push(c);
+                plain.push_str(rest);
+            }
+            None => {
+                plain.push_str("\\u{");
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
+}
+
+fn character(code: &str) -> Option<char> {
+    char::from_u32(u32::from_str_radix(code, 16).ok()?)
+}
+
+/// A name on a command line.
+pub fn name(text: &str) -> Result<String, Infallible> {
+    Ok(unescaped(text))
+}
+
+/// A name in a message.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", escaped(name))
 }
 
 /// As [`escaped`], line by line.
@@ -73,9 +107,27 @@ mod tests {
 
     #[test]
     fn nothing_reaches_the_terminal_that_it_would_obey() {
-        assert_eq!(escaped("a\u{1b}[2J\u{9b}1m\r\nb\u{202e}ü"), r"a\u{1b}[2J\u{9b}1m\r\nb\u{202e}ü");
+        assert_eq!(escaped("a\u{1b}[2J\u{9b}1m\r\nb\u{202e}ü"), r"a\u{1b}[2J\u{9b}1m\u{d}\u{a}b\u{202e}ü");
         assert_eq!(escaped_json("{\n\"a\": \"\u{9b}\u{7f}ü\"}"), "{\n\"a\": \"\\u009b\\u007fü\"}");
         assert_eq!(escaped_lines("a\tb\n\u{1b}c").collect::<Vec<_>>(), ["a    b", r"\u{1b}c"]);
+    }
+
+    #[test]
+    fn what_is_spelled_out_is_read_back() {
+        for text in [
+            "",
+            "mail",
+            "a\u{1b}[2J\u{9b}1m\r\nb\u{202e}ü",
+            "\0",
+            r"App\notify\u",
+            r"\u{",
+            r"\u{}x",
+            r"\u{110000}",
+            "\u{feff}",
+        ] {
+            assert_eq!(unescaped(&escaped(text)), text);
+        }
+        assert_eq!(unescaped(r"a\u{2c}b\u{5c}u{1b}"), r"a,b\u{1b}");
     }
 
     #[test]

@@ -86,11 +86,31 @@ pub fn exit(outcome: Outcome) -> ExitCode {
 
 impl From<drip::Error> for Failure {
     fn from(error: drip::Error) -> Failure {
-        let failure = Failure { code: code(&error), ..Failure::failed(error.to_string()) };
+        let failure = Failure { code: code(&error), ..Failure::failed(message(&error)) };
         match advice(&error) {
             Some(advice) => failure.advise(advice),
             None => failure,
         }
+    }
+}
+
+/// What an error says, to somebody who has a command line and no code.
+pub fn message(error: &drip::Error) -> String {
+    let text = error.to_string();
+    if error.is_not_migrated() {
+        "the queue's tables are not there, or not all of them".to_owned()
+    } else if error.is_timed_out() {
+        text.replace(", or see search_timeout", "")
+    } else {
+        text
+    }
+}
+
+/// As [`message`], with what to do next.
+pub fn advised_message(error: &drip::Error) -> String {
+    match advice(error) {
+        Some(advice) => format!("{}: {advice}", message(error)),
+        None => message(error),
     }
 }
 

@@ -6,6 +6,7 @@
 mod app;
 mod arguments;
 mod bench;
+mod cells;
 mod completions;
 mod connect;
 mod doctor;
@@ -16,6 +17,7 @@ mod jobs;
 mod json;
 mod maintenance;
 mod migrate;
+mod number;
 mod output;
 mod queues;
 mod schedules;

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     failure::{Failure, Outcome},
     json::{RanDocument, TaskDocument, TasksDocument},
-    table::{Table, figure, number, text},
+    table::{Table, counted, figure, number, text, time},
     time::{duration, local, local_or_dash},
 };
 
@@ -83,16 +83,16 @@ impl RunCommand {
         let client = app.client()?;
         let changed = self.change(&client)? as u64;
         let document = RanDocument { task: self.task.name(), changed };
-        let what = match self.task {
-            Task::Retain => "jobs removed",
-            Task::Expire => "jobs discarded",
-            Task::Rescue => "jobs given back",
-            Task::Promote => "jobs made available",
-            Task::Fire => "jobs inserted",
-            Task::Reindex => "indexes built anew",
-            Task::Tidy => "measures taken",
+        let (what, done) = match self.task {
+            Task::Retain => ("job", "removed"),
+            Task::Expire => ("job", "discarded"),
+            Task::Rescue => ("job", "given back"),
+            Task::Promote => ("job", "made available"),
+            Task::Fire => ("job", "inserted"),
+            Task::Reindex => ("index", "built anew"),
+            Task::Tidy => ("measure", "taken"),
         };
-        app.output.one(&document, |output| output.line(format!("{} {what}.", figure(changed))))
+        app.output.one(&document, |output| output.line(format!("{} {done}.", counted(changed, what))))
     }
 
     fn change(&self, client: &Client) -> Outcome<usize> {
@@ -150,13 +150,14 @@ fn list(app: &mut App) -> Outcome {
 
 fn table(tasks: &[TaskInfo]) -> Table {
     let mut table = Table::new(&["TASK", "RUNS", "FINISHED", "CHANGED", "NEXT", "RUNNER", "ERROR"]);
+    table = table.sparing(&["RUNNER", "RUNS", "CHANGED"]);
     for task in tasks {
         table.row([
             text(&task.task),
             number(figure(task.runs)),
-            text(local_or_dash(task.finished_at)),
+            time(local_or_dash(task.finished_at)),
             number(task.changed.map_or_else(|| "-".to_owned(), figure)),
-            text(local(task.next_at)),
+            time(local(task.next_at)),
             text(task.runner.as_deref().unwrap_or("-")),
             text(task.error.as_deref().unwrap_or("-")),
         ]);

@@ -7,6 +7,7 @@ use crate::{
     app::App,
     failure::Outcome,
     json::{MigrationDocument, SchemaDocument},
+    number::version,
 };
 
 #[derive(Debug, Args)]
@@ -15,7 +16,7 @@ pub struct MigrateCommand {
     #[arg(long, conflicts_with = "to")]
     plan: bool,
     /// The version to bring the schema to, up or down; 0 removes everything, jobs included
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = version)]
     to: Option<u32>,
     /// Do not ask
     #[arg(long, short)]
@@ -33,10 +34,8 @@ impl MigrateCommand {
             Some(version) => {
                 if version < before {
                     let loses = if version == 0 { "all jobs are lost" } else { "what later versions added is lost" };
-                    app.confirm(
-                        &format!("Take the schema back from version {before} to {version}? Then {loses}."),
-                        self.yes,
-                    )?;
+                    let question = format!("Take the schema back from version {before} to {version}? Then {loses}.");
+                    app.confirm(&question, "say --yes if that is what you want", self.yes)?;
                 }
                 client.migrate_to(version)?;
             }

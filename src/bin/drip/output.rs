@@ -74,7 +74,7 @@ impl Output {
 
     /// A table, as wide as the terminal at the most.
     pub fn table(&mut self, table: Table) -> Outcome {
-        let text = table.render(self.colours);
+        let text = table.render(self.colours, self.terminal);
         Ok(writeln!(self.to, "{text}")?)
     }
 

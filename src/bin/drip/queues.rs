@@ -1,17 +1,17 @@
 //! `drip queues`: what waits in each, and pausing them.
 
 use clap::{Args, Subcommand};
-use drip::{QueueInfo, QueueSummary};
+use drip::{Client, JobFilter, Page, QueueInfo, QueueSummary, State};
 use serde_json::Map;
 
 use crate::{
     app::App,
-    escape::{escaped, escaped_json},
+    escape::{escaped, escaped_json, name, quoted},
     failure::{Failure, Outcome},
     jobs::json_of,
     json::{QueueDocument, QueueSummaryDocument, QueuesDocument},
     output::Output,
-    table::{Table, number, text},
+    table::{Table, number, text, time},
     time::{local, local_with_zone, span},
 };
 
@@ -26,7 +26,7 @@ pub enum QueuesCommand {
     /// Keep metadata with a queue, in place of all that was kept with it
     Upsert(UpsertCommand),
     /// Stop serving a queue, or all, within a second
-    Pause(NameOrAll),
+    Pause(PauseCommand),
     /// Serve a queue again, or all
     Resume(NameOrAll),
 }
@@ -34,14 +34,14 @@ pub enum QueuesCommand {
 #[derive(Debug, Args)]
 pub struct Name {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub struct UpsertCommand {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: String,
     /// A JSON object
     #[arg(value_name = "METADATA", default_value = "{}")]
@@ -52,11 +52,20 @@ pub struct UpsertCommand {
 #[group(required = true)]
 pub struct NameOrAll {
     /// The queue
-    #[arg(value_name = "QUEUE")]
+    #[arg(value_name = "QUEUE", value_parser = name)]
     name: Option<String>,
     /// All queues, by a switch of its own, which leaves that of each as it is
     #[arg(long)]
     all: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PauseCommand {
+    #[command(flatten)]
+    which: NameOrAll,
+    /// Also a queue that has neither a row nor a job yet: from its first job on it is paused
+    #[arg(long, conflicts_with = "all")]
+    create: bool,
 }
 
 impl QueuesCommand {
@@ -72,18 +81,25 @@ impl QueuesCommand {
                 let queue = drip::upsert_queue(&app.client()?, &command.name, metadata)?;
                 show(app, &queue)
             }
-            QueuesCommand::Pause(which) => switch(app, which, true),
-            QueuesCommand::Resume(which) => switch(app, which, false),
+            QueuesCommand::Pause(command) => {
+                let hint = "`drip queues list` shows which there are; --create pauses it before its first job, and \
+                            `drip queues upsert` makes it";
+                switch(app, command.which, true, Some(hint).filter(|_| !command.create))
+            }
+            QueuesCommand::Resume(which) => {
+                switch(app, which, false, Some("`drip queues list` shows which there are; a new one is not paused"))
+            }
         }
     }
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::not_found(format!("queue {name:?} has no row"))
+    Failure::not_found(format!("queue {} has no row", quoted(name)))
         .advise("only queues that were upserted, paused or resumed have one; `drip queues list` shows where jobs wait")
 }
 
-fn switch(app: &mut App, which: NameOrAll, pause: bool) -> Outcome {
+/// With a `hint`, it must be there.
+fn switch(app: &mut App, which: NameOrAll, pause: bool, hint: Option<&str>) -> Outcome {
     let client = app.client()?;
     let Some(name) = which.name else {
         if pause {
@@ -93,6 +109,11 @@ fn switch(app: &mut App, which: NameOrAll, pause: bool) -> Outcome {
         }
         return list(app);
     };
+    if let Some(hint) = hint
+        && !is_known(&client, &name)?
+    {
+        return Err(Failure::not_found(format!("there is no queue {}", quoted(&name))).advise(hint));
+    }
     let queue = if pause { drip::pause_queue(&client, &name) } else { drip::resume_queue(&client, &name) }?;
     app.output.one(&QueueDocument::from(&queue), |output| {
         output.line(format!(
@@ -105,6 +126,22 @@ fn switch(app: &mut App, which: NameOrAll, pause: bool) -> Outcome {
             None => Ok(()),
         }
     })
+}
+
+/// Whether it has a row or a job. By groups of states: there is no index of queues alone.
+fn is_known(client: &Client, name: &str) -> Outcome<bool> {
+    if drip::get_queue(client, name)?.is_some() {
+        return Ok(true);
+    }
+    let (ended, others): (Vec<_>, Vec<_>) =
+        State::ALL.into_iter().filter(|state| *state != State::Available).partition(|state| state.is_final());
+    for states in [vec![State::Available], ended, others] {
+        let filter = JobFilter::new().states(states).queue(name);
+        if !drip::list_jobs(client, &filter, Page::newest_first().limit(1))?.jobs.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn list(app: &mut App) -> Outcome {
@@ -122,6 +159,7 @@ fn list(app: &mut App) -> Outcome {
 /// The queues, as `drip stats` shows them too.
 pub fn table(queues: &[QueueSummary]) -> Table {
     let mut table = Table::new(&["QUEUE", "AVAILABLE", "SCHEDULED", "RETRYABLE", "OLDEST", "PAUSED"]);
+    table = table.sparing(&["RETRYABLE", "SCHEDULED"]);
     for queue in queues {
         table.row([
             text(&queue.name),
@@ -129,7 +167,7 @@ pub fn table(queues: &[QueueSummary]) -> Table {
             number(queue.scheduled),
             number(queue.retryable),
             number(queue.oldest.map_or_else(|| "-".to_owned(), span)),
-            text(match (queue.all_paused_at, queue.paused_at) {
+            time(match (queue.all_paused_at, queue.paused_at) {
                 (Some(_), _) => "all are".to_owned(),
                 (None, Some(at)) => format!("since {}", local(at)),
                 (None, None) => "-".to_owned(),

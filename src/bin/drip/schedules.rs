@@ -7,11 +7,12 @@ use drip::{Inserted, Missed, ScheduleInfo};
 
 use crate::{
     app::App,
-    escape::{escaped, escaped_json},
+    escape::{escaped, escaped_json, name, quoted},
     failure::{Failure, Outcome},
-    json::{InsertedDocument, ScheduleDocument, SchedulesDocument, SlotsDocument},
+    json::{InsertedDocument, ScheduleDocument, SchedulesDocument, SlotsDocument, Utc},
+    number::limit,
     output::Output,
-    table::{Table, text},
+    table::{Table, text, time},
     time::{local, local_or_dash, local_with_zone, span},
 };
 
@@ -40,24 +41,24 @@ pub enum SchedulesCommand {
 #[derive(Debug, Args)]
 pub struct Name {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub struct NextCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// How many, at most 1000
-    #[arg(long, short = 'n', default_value_t = 10, value_name = "SLOTS")]
+    #[arg(long, short = 'n', default_value_t = 10, value_name = "SLOTS", value_parser = limit)]
     limit: usize,
 }
 
 #[derive(Debug, Args)]
 pub struct DeleteCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// Do not ask
     #[arg(long, short)]
@@ -75,8 +76,9 @@ impl SchedulesCommand {
             SchedulesCommand::Resume(Name { name }) => show(app, &drip::resume_schedule(&app.client()?, &name)?),
             SchedulesCommand::Run(Name { name }) => run_now(app, &name),
             SchedulesCommand::Delete(command) => {
+                found(app, &command.name)?;
                 let question = format!("Delete schedule {}?", escaped(&command.name));
-                app.confirm(&question, command.yes)?;
+                app.confirm(&question, "say --yes if that is what you want", command.yes)?;
                 show(app, &drip::delete_schedule(&app.client()?, &command.name)?)
             }
         }
@@ -85,7 +87,7 @@ impl SchedulesCommand {
 
 fn found(app: &App, name: &str) -> Outcome<ScheduleInfo> {
     let missing = || {
-        Failure::not_found(format!("there is no schedule {name:?}"))
+        Failure::not_found(format!("there is no schedule {}", quoted(name)))
             .advise("`drip schedules list` shows which there are")
     };
     drip::get_schedule(&app.client()?, name)?.ok_or_else(missing)
@@ -101,15 +103,16 @@ fn list(app: &mut App) -> Outcome {
         return app.output.line("No schedules.");
     }
     let mut table = Table::new(&["SCHEDULE", "RULE", "KIND", "QUEUE", "NEXT", "LAST", "PAUSED"]);
+    table = table.sparing(&["LAST", "QUEUE", "KIND"]);
     for schedule in &schedules {
         table.row([
             text(&schedule.name),
             text(schedule.rule().to_string()),
             text(&schedule.kind),
             text(&schedule.queue),
-            text(if schedule.is_paused() { "-".to_owned() } else { local(schedule.next_at) }),
-            text(local_or_dash(schedule.last_slot_at)),
-            text(paused(schedule)),
+            time(if schedule.is_paused() { "-".to_owned() } else { local(schedule.next_at) }),
+            time(local_or_dash(schedule.last_slot_at)),
+            time(paused(schedule)),
         ]);
     }
     app.output.table(table)
@@ -126,6 +129,7 @@ fn paused(schedule: &ScheduleInfo) -> String {
 fn next(app: &mut App, command: &NextCommand) -> Outcome {
     let schedule = found(app, &command.name)?;
     let slots = schedule.next_slots(command.limit)?;
+    let slots = slots.into_iter().map(Utc).collect();
     let document = SlotsDocument { schedule: schedule.name.clone(), slots };
     if !app.output.is_for_people() {
         return app.output.many(&document, &document.slots);
@@ -133,7 +137,7 @@ fn next(app: &mut App, command: &NextCommand) -> Outcome {
     if schedule.is_paused() {
         return app.output.line("It is paused: no slot yields a job.");
     }
-    document.slots.iter().try_for_each(|slot| app.output.line(local_with_zone(*slot)))
+    document.slots.iter().try_for_each(|slot| app.output.line(local_with_zone(slot.0)))
 }
 
 fn run_now(app: &mut App, name: &str) -> Outcome {

@@ -50,7 +50,9 @@ impl StatsCommand {
             return show(app, &Stats::read(&client)?);
         };
         let interrupt = Interrupt::watch()?;
+        let file = app.watched()?;
         loop {
+            file.iter().try_for_each(|file| file.check())?;
             // All of it first, so that a slow database leaves no empty screen.
             let stats = Stats::read(&client)?;
             app.output.clear()?;

@@ -1,8 +1,25 @@
 //! Times and spans of time: as people type them, and as they read them. JSON has them in UTC.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
+
+use crate::escape::escaped;
+
+/// The zone of this machine, or the one that TZ names. Where that is none, people are told so once, and are shown UTC.
+pub fn zone() -> TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    let find = || {
+        TimeZone::try_system().unwrap_or_else(|_| {
+            if let Some(name) = std::env::var_os("TZ").filter(|name| !name.is_empty()) {
+                let name = escaped(&name.to_string_lossy());
+                eprintln!("drip: TZ={name} names no time zone that is known here; times are shown in UTC");
+            }
+            TimeZone::UTC
+        })
+    };
+    ZONE.get_or_init(find).clone()
+}
 
 /// A span of time, such as `30s` or `7d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -17,7 +34,7 @@ pub fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let there = |time: civil::DateTime| time.to_zoned(TimeZone::system()).map(|zoned| zoned.timestamp());
+    let there = |time: civil::DateTime| time.to_zoned(zone()).map(|zoned| zoned.timestamp());
     text.parse::<civil::DateTime>().and_then(there).map_err(|_| {
         format!(r#"{text:?} is no time; write one such as "2030-01-31T09:00:00Z", or "2030-01-31 09:00" on this machine's clock"#)
     })
@@ -35,7 +52,7 @@ pub fn moment_or_ago(text: &str) -> Result<Timestamp, String> {
 
 /// In the zone of this machine, to the second.
 pub fn local(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    time.to_zoned(zone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// As [`local`], or a dash.
@@ -45,7 +62,23 @@ pub fn local_or_dash(time: Option<Timestamp>) -> String {
 
 /// As [`local`], with the name of the zone, for where there is room.
 pub fn local_with_zone(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    time.to_zoned(zone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// A span of time as it is said in a sentence, in its two largest units.
+pub fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let two = |large: u64, name: &str, small: u64, small_name: &str| match seconds % large / small {
+        0 => format!("{} {name}", seconds / large),
+        rest => format!("{} {name} {rest} {small_name}", seconds / large),
+    };
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{seconds} s"),
+        60..3600 => two(60, "min", 1, "s"),
+        3600..86_400 => two(3600, "h", 60, "min"),
+        _ => two(86_400, "d", 3600, "h"),
+    }
 }
 
 /// A span of time, in its two largest units.
@@ -83,6 +116,11 @@ mod tests {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
         assert_eq!(span(Duration::from_millis(250)), "250ms");
+        for (millis, text) in
+            [(250, "250 ms"), (59_900, "59 s"), (61_000, "1 min 1 s"), (41_203_700, "11 h 26 min"), (86_400_000, "1 d")]
+        {
+            assert_eq!(in_words(Duration::from_millis(millis)), text);
+        }
     }
 
     #[test]

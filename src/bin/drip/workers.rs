@@ -8,7 +8,7 @@ use crate::{
     app::App,
     failure::Outcome,
     json::{WorkerDocument, WorkersDocument},
-    table::{Table, number, text},
+    table::{Table, number, text, time},
     time::{local, span_between},
 };
 
@@ -40,6 +40,7 @@ impl WorkersCommand {
 /// The workers, as `drip stats` shows them too.
 pub fn table(workers: &[WorkerInfo], now: Timestamp) -> Table {
     let mut table = Table::new(&["WORKER", "HOST", "PID", "QUEUES", "KINDS", "THREADS", "STARTED", "HEARD OF"]);
+    table = table.sparing(&["STARTED", "PID", "KINDS", "HOST"]);
     for worker in workers {
         let heard = format!("{} ago", span_between(worker.heartbeat_at, now));
         table.row([
@@ -49,8 +50,8 @@ pub fn table(workers: &[WorkerInfo], now: Timestamp) -> Table {
             text(if worker.queues.is_empty() { "any".to_owned() } else { worker.queues.join(", ") }),
             text(if worker.kinds.is_empty() { "any".to_owned() } else { worker.kinds.join(", ") }),
             number(worker.concurrency.map_or_else(|| "-".to_owned(), |threads| threads.to_string())),
-            text(local(worker.started_at)),
-            text(if worker.is_alive(now) { heard } else { format!("{heard}: silent beyond its lease") }),
+            time(local(worker.started_at)),
+            time(if worker.is_alive(now) { heard } else { format!("{heard}: silent beyond its lease") }),
         ]);
     }
     table

@@ -34,7 +34,7 @@ on_every_database! {
         };
         assert!(there(&["jobs", "list"]).contains("2040-01-31 18:00:00"));
         assert!(there(&["jobs", "get", "1"]).contains("2040-01-31 18:00:00 JST"));
-        assert!(there(&["jobs", "get", "1", "--format", "json"]).contains("\"2040-01-31T09:00:00Z\""));
+        assert!(there(&["jobs", "get", "1", "--format", "json"]).contains("\"2040-01-31T09:00:00.000000Z\""));
         there(&["jobs", "insert", "work", "--at", "2040-01-31 09:00"]);
         assert_eq!(db.job(2).scheduled_at.to_string(), "2040-01-31T00:00:00Z");
     }

@@ -28,7 +28,8 @@ pub fn run(app: &mut App, filter: &JobFilter, change: &Change<'_>, dry_run: bool
         return say(app, &counts, change);
     }
     if total.number > 0 {
-        app.confirm(&format!("{} {}?", capital(change.verb.name()), jobs(total)), yes)?;
+        let question = format!("{} {}?", capital(change.verb.name()), jobs(total));
+        app.confirm(&question, "say --yes if that is what you want, or --dry-run to see what it would do", yes)?;
     }
     let mut work = Work::new(total.number, total.capped)?;
     let done = match change.all {
@@ -133,6 +134,7 @@ fn tell(app: &mut App, change: &Change<'_>, counts: &JobCounts, work: &Work) -> 
         output.line(format!("{} {}.", counted(work.changed, "job"), change.done))?;
         match work.skipped {
             0 => Ok(()),
+            1 => output.line("1 stays as it was: it has moved meanwhile, or another holds its unique key."),
             skipped => output.line(format!(
                 "{} stay as they were: they have moved meanwhile, or others hold their unique keys.",
                 figure(skipped)

@@ -8,13 +8,14 @@ use crate::{
     app::App,
     failure::{Failure, Outcome, REFUSED},
     json::{ChangedJobsDocument, JobDocument},
+    number::id,
 };
 
 /// Which jobs are changed.
 #[derive(Debug, Args)]
 pub struct Which {
     /// The ids of the jobs; without any, the jobs that the options leave
-    #[arg(value_name = "ID", help_heading = None::<&str>)]
+    #[arg(value_name = "ID", value_parser = id, help_heading = None::<&str>)]
     ids: Vec<i64>,
     #[command(flatten)]
     filter: FilterOptions,

@@ -4,7 +4,11 @@ use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use drip::{JobFilter, State};
 use jiff::Timestamp;
 
-use crate::time::moment_or_ago;
+use crate::{
+    escape::name,
+    number::{id, priority},
+    time::moment_or_ago,
+};
 
 /// Which jobs. Options are combined by AND, the values of one by OR.
 #[derive(Debug, Args)]
@@ -14,28 +18,28 @@ pub struct FilterOptions {
     #[arg(long, short, alias = "states", value_name = "STATE", value_delimiter = ',', value_parser = states(), hide_possible_values = false)]
     state: Vec<State>,
     /// Of these kinds
-    #[arg(long, short, alias = "kinds", value_name = "KIND", value_delimiter = ',')]
+    #[arg(long, short, alias = "kinds", value_name = "KIND", value_delimiter = ',', value_parser = name)]
     kind: Vec<String>,
     /// In these queues
-    #[arg(long, short, alias = "queues", value_name = "QUEUE", value_delimiter = ',')]
+    #[arg(long, short, alias = "queues", value_name = "QUEUE", value_delimiter = ',', value_parser = name)]
     queue: Vec<String>,
     /// Of these priorities, 1 to 4
-    #[arg(long, value_name = "PRIORITY", value_delimiter = ',')]
+    #[arg(long, value_name = "PRIORITY", value_delimiter = ',', value_parser = priority)]
     priority: Vec<u8>,
     /// With any of these tags
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = name)]
     tag: Vec<String>,
     /// With this key at the top of their metadata
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = name)]
     metadata_key: Vec<String>,
     /// Last claimed by this worker
-    #[arg(long, value_name = "WORKER")]
+    #[arg(long, value_name = "WORKER", value_parser = name)]
     worker: Vec<String>,
     /// With this id or a larger one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     from_id: Option<i64>,
     /// With this id or a smaller one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     to_id: Option<i64>,
     /// Inserted at this time or later; also as how long ago, such as 2h
     #[arg(long, value_name = "TIME", value_parser = moment_or_ago)]

@@ -8,6 +8,7 @@ use crate::{
     escape::{escaped, escaped_json, escaped_lines},
     failure::{Failure, Outcome},
     json::JobDocument,
+    number::id,
     output::Output,
     time::{local_with_zone, span},
 };
@@ -15,6 +16,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct GetCommand {
     /// The job's id
+    #[arg(value_parser = id)]
     id: i64,
 }
 
@@ -78,6 +80,11 @@ fn json(output: &mut Output, name: &str, value: drip::Result<serde_json::Value>,
 }
 
 fn errors(output: &mut Output, job: &Job) -> Outcome {
+    if let Some(text) = job.errors_text() {
+        output.line("")?;
+        output.line("errors, as they stand in the table, where they cannot be read")?;
+        output.line(format!("  {}", escaped(text)))?;
+    }
     for error in &job.errors {
         output.line("")?;
         output.line(format!("attempt {} failed, {}", error.attempt, local_with_zone(error.at)))?;

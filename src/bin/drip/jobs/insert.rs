@@ -3,33 +3,36 @@
 use std::{io::Read, time::Duration};
 
 use clap::Args;
-use drip::{Inserted, NewJob};
+use drip::{Inserted, NewJob, State};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::unique::UniqueOptions;
 use crate::{
     app::App,
+    escape::name,
     failure::{Failure, Outcome},
     json::InsertedDocument,
+    number::{attempts, priority},
     time::{duration, moment},
 };
 
 #[derive(Debug, Args)]
 pub struct InsertCommand {
     /// What kind of work it is
+    #[arg(value_parser = name)]
     kind: String,
     /// The args, a JSON object; - reads them from standard input
     #[arg(default_value = "{}")]
     args: String,
     /// The queue; by default `default`
-    #[arg(long, short)]
+    #[arg(long, short, value_parser = name)]
     queue: Option<String>,
     /// 1 (served first, the default) to 4
-    #[arg(long)]
+    #[arg(long, value_parser = priority)]
     priority: Option<u8>,
     /// After so many failed attempts it is discarded; by default 25
-    #[arg(long, value_name = "ATTEMPTS")]
+    #[arg(long, value_name = "ATTEMPTS", value_parser = attempts)]
     max_attempts: Option<u32>,
     /// When it is due
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -38,7 +41,7 @@ pub struct InsertCommand {
     #[arg(long = "in", value_name = "DURATION", value_parser = duration, conflicts_with = "at")]
     delay: Option<Duration>,
     /// Words to find it by
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    #[arg(long, value_name = "TAG", value_delimiter = ',', value_parser = name)]
     tag: Vec<String>,
     /// The metadata, a JSON object
     #[arg(long, value_name = "JSON")]
@@ -61,9 +64,15 @@ pub struct InsertCommand {
 
 impl InsertCommand {
     pub fn run(self, app: &mut App) -> Outcome {
+        let replaces = self.unique.replaces();
         let job = self.job()?;
         let inserted = drip::insert_job(&app.client()?, job)?;
         app.output.one(&InsertedDocument::from(&inserted), |output| match &inserted {
+            Inserted::Duplicate(job) if replaces && waits(job.state) => output
+                .line(format!("job {} was there already, and holds what was given now; it is {}", job.id, job.state)),
+            Inserted::Duplicate(job) if replaces => {
+                output.line(format!("job {} has started, and stays as it is: {}", job.id, job.state))
+            }
             Inserted::Duplicate(job) => output.line(format!("job {} is the same, and {}", job.id, job.state)),
             inserted => output.line(format!("job {} is {}", inserted.job().id, inserted.job().state)),
         })
@@ -85,6 +94,11 @@ impl InsertCommand {
         job = if self.pending { job.pending() } else { job };
         Ok(self.unique.apply(job))
     }
+}
+
+/// Whether a duplicate puts its content into the job that is there, if it was asked to.
+fn waits(state: State) -> bool {
+    !state.is_final() && state != State::Running
 }
 
 fn set<T>(value: Option<T>, job: NewJob, set: impl FnOnce(NewJob, T) -> NewJob) -> NewJob {

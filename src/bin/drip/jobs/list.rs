@@ -8,8 +8,9 @@ use crate::{
     app::App,
     failure::Outcome,
     json::JobsDocument,
+    number::limit,
     output::Format,
-    table::{Table, number, state, text},
+    table::{Table, number, state, text, time},
     time::local,
 };
 
@@ -19,7 +20,7 @@ const PAGE: usize = 1000;
 #[derive(Debug, Args)]
 pub struct ListCommand {
     /// How many at the most
-    #[arg(long, short = 'n', default_value_t = 50, value_name = "JOBS")]
+    #[arg(long, short = 'n', default_value_t = 50, value_name = "JOBS", value_parser = limit)]
     limit: usize,
     /// All there are, however many
     #[arg(long, conflicts_with = "limit")]
@@ -40,7 +41,7 @@ impl ListCommand {
         let filter = self.filter.filter().unwrap_or_default();
         let mut page = if self.oldest_first { Page::oldest_first() } else { Page::newest_first() };
         page = self.at.map_or(page, |cursor| page.at(cursor));
-        let mut left = if self.all { usize::MAX } else { self.limit.max(1) };
+        let mut left = if self.all { usize::MAX } else { self.limit };
         // A document is whole; tables and lines can be shown as they come.
         let mut whole: Option<Listed> = None;
         loop {
@@ -86,6 +87,7 @@ fn show(app: &mut App, listed: &Listed, is_last: bool) -> Outcome {
 
 fn table(jobs: &[Job]) -> Table {
     let mut table = Table::new(&["ID", "STATE", "KIND", "QUEUE", "PRI", "ATTEMPT", "SCHEDULED", "CREATED"]);
+    table = table.sparing(&["CREATED", "PRI", "ATTEMPT", "QUEUE"]);
     for job in jobs {
         table.row([
             number(job.id),
@@ -94,8 +96,8 @@ fn table(jobs: &[Job]) -> Table {
             text(&job.queue),
             number(job.priority),
             number(format!("{}/{}", job.attempt, job.max_attempts)),
-            text(local(job.scheduled_at)),
-            text(local(job.created_at)),
+            time(local(job.scheduled_at)),
+            time(local(job.created_at)),
         ]);
     }
     table

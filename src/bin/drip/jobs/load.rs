@@ -11,7 +11,7 @@ use drip::{Client, NewJob};
 use crate::{
     app::App,
     failure::{Failure, Outcome},
-    json::{LoadedDocument, NewJobDocument},
+    json::{LoadedDocument, new_job},
     table::counted,
 };
 
@@ -21,7 +21,8 @@ const BATCH: usize = 5000;
 #[derive(Debug, Args)]
 pub struct LoadCommand {
     /// A file with a JSON object a line, as `drip jobs list --format jsonl` writes them; - is standard input. Read are
-    /// kind, args, queue, priority, max_attempts, scheduled_at, tags, metadata, timeout_ms and ephemeral
+    /// kind, args, queue, priority, max_attempts, scheduled_at, tags, metadata, timeout_ms and ephemeral; what else such a
+    /// list says of a job is the queue's to say, and passed over
     #[arg(value_name = "PATH")]
     path: String,
 }
@@ -56,9 +57,7 @@ impl LoadCommand {
 }
 
 fn job(number: usize, line: &str) -> Outcome<NewJob> {
-    let document: NewJobDocument =
-        serde_json::from_str(line).map_err(|error| Failure::usage(format!("line {number}: {error}")))?;
-    Ok(document.into())
+    new_job(line).map_err(|problem| Failure::usage(format!("line {number}: {problem}")))
 }
 
 fn insert(client: &Client, batch: &mut Vec<NewJob>) -> Outcome<u64> {

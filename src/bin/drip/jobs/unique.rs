@@ -65,6 +65,11 @@ impl UniqueOptions {
         })
     }
 
+    /// Whether the job that is there takes what the new one says.
+    pub fn replaces(&self) -> bool {
+        self.on_duplicate == Some(OnDuplicate::Replace)
+    }
+
     fn is_said(&self) -> bool {
         let flags = [self.unique, self.unique_args, self.unique_queue, self.unique_across_kinds];
         let values = [!self.unique_keys.is_empty(), self.unique_period.is_some(), !self.unique_states.is_empty()];

@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::{change::Which, insert, verbs};
 use crate::{
     app::App,
+    escape::name,
     failure::{Failure, Outcome},
+    number::{attempts, id, priority},
     time::{duration, moment},
 };
 
@@ -27,16 +29,16 @@ pub struct UpdateCommand {
     #[arg(long, value_name = "JSON", conflicts_with = "metadata")]
     merge_metadata: Option<String>,
     /// Another queue
-    #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE")]
+    #[arg(id = "set_queue", long = "set-queue", value_name = "QUEUE", value_parser = name)]
     queue: Option<String>,
     /// Another priority, 1 (served first) to 4
-    #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY")]
+    #[arg(id = "set_priority", long = "set-priority", value_name = "PRIORITY", value_parser = priority)]
     priority: Option<u8>,
     /// After so many failed attempts in all it is discarded
-    #[arg(long = "set-max-attempts", value_name = "ATTEMPTS")]
+    #[arg(long = "set-max-attempts", value_name = "ATTEMPTS", value_parser = attempts)]
     max_attempts: Option<u32>,
     /// Other tags, in place of all there are; "" for none
-    #[arg(long = "set-tags", value_name = "TAGS", value_delimiter = ',')]
+    #[arg(long = "set-tags", value_name = "TAGS", value_delimiter = ',', value_parser = name)]
     tags: Option<Vec<String>>,
     /// When it is due
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -121,6 +123,7 @@ fn set<T: 'static>(
 #[derive(Debug, Args)]
 pub struct OutputCommand {
     /// The job's id
+    #[arg(value_parser = id)]
     id: i64,
     /// Any JSON
     output: String,

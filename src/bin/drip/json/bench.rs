@@ -1,14 +1,24 @@
 //! What `drip bench` has measured.
 
-use drip::Dialect;
+use std::collections::BTreeMap;
+
+use drip::{Dialect, Setting};
 use serde::Serialize;
 
 use crate::bench::Figure;
+
+/// The database's version, and what its commits are worth, by the database's own names.
+pub type Settings = BTreeMap<String, String>;
+
+pub fn settings_of(settings: &[Setting]) -> Settings {
+    settings.iter().map(|setting| (setting.name.clone(), setting.value.clone())).collect()
+}
 
 /// The figures.
 #[derive(Debug, Serialize)]
 pub struct BenchDocument {
     pub database: &'static str,
+    pub settings: Settings,
     pub figures: Vec<FigureDocument>,
 }
 
@@ -17,6 +27,7 @@ pub struct BenchDocument {
 pub struct FigureDocument {
     name: &'static str,
     database: &'static str,
+    settings: Settings,
     value: f64,
     unit: &'static str,
     count: u64,
@@ -25,10 +36,19 @@ pub struct FigureDocument {
 }
 
 impl FigureDocument {
-    pub fn new(dialect: Dialect, figure: &Figure) -> FigureDocument {
+    pub fn new(dialect: Dialect, settings: &[Setting], figure: &Figure) -> FigureDocument {
         let &Figure { name, value, unit, count, took, threads } = figure;
         let (value, seconds) = (rounded(value), rounded(took.as_secs_f64()));
-        FigureDocument { name, database: dialect.name(), value, unit, count, seconds, threads }
+        FigureDocument {
+            name,
+            database: dialect.name(),
+            settings: settings_of(settings),
+            value,
+            unit,
+            count,
+            seconds,
+            threads,
+        }
     }
 }
 

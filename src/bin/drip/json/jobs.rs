@@ -1,10 +1,8 @@
 //! Jobs: as they stand, as they are inserted, and what changing them comes to.
 
-use std::time::Duration;
-
-use drip::{AttemptError, Count, Inserted, Job, Listed, NewJob, Verb, Why};
+use drip::{AttemptError, Count, Inserted, Job, Listed, Verb, Why};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{CountDocument, millis};
@@ -23,11 +21,19 @@ pub struct JobDocument {
     attempt: u32,
     max_attempts: u32,
     errors: Vec<ErrorDocument>,
+    /// Where they cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors_text: Option<String>,
     attempted_by: Option<String>,
+    #[serde(serialize_with = "super::utc_or_null")]
     attempted_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc")]
     scheduled_at: Timestamp,
+    #[serde(serialize_with = "super::utc")]
     created_at: Timestamp,
+    #[serde(serialize_with = "super::utc_or_null")]
     finalized_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc_or_null")]
     expires_at: Option<Timestamp>,
     timeout_ms: Option<u64>,
     ephemeral: bool,
@@ -40,6 +46,7 @@ pub struct JobDocument {
 #[derive(Debug, Serialize)]
 struct ErrorDocument {
     attempt: u32,
+    #[serde(serialize_with = "super::utc")]
     at: Timestamp,
     error: String,
     trace: String,
@@ -60,6 +67,7 @@ impl From<&Job> for JobDocument {
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             errors: job.errors.iter().map(ErrorDocument::from).collect(),
+            errors_text: job.errors_text().map(str::to_owned),
             attempted_by: job.attempted_by.clone(),
             attempted_at: job.attempted_at,
             scheduled_at: job.scheduled_at,
@@ -110,36 +118,6 @@ pub struct InsertedDocument {
 impl From<&Inserted> for InsertedDocument {
     fn from(inserted: &Inserted) -> InsertedDocument {
         InsertedDocument { duplicate: inserted.is_duplicate(), job: JobDocument::from(inserted.job()) }
-    }
-}
-
-/// A job that is to be inserted: the fields of a [`JobDocument`] that are not the queue's to say.
-#[derive(Debug, Deserialize)]
-pub struct NewJobDocument {
-    kind: String,
-    args: Option<Value>,
-    queue: Option<String>,
-    priority: Option<u8>,
-    max_attempts: Option<u32>,
-    scheduled_at: Option<Timestamp>,
-    tags: Option<Vec<String>>,
-    metadata: Option<Value>,
-    timeout_ms: Option<u64>,
-    ephemeral: Option<bool>,
-}
-
-impl From<NewJobDocument> for NewJob {
-    fn from(document: NewJobDocument) -> NewJob {
-        let empty = || Value::Object(serde_json::Map::new());
-        let mut job = NewJob::new(document.kind, document.args.unwrap_or_else(empty));
-        job = document.queue.into_iter().fold(job, NewJob::queue);
-        job = document.priority.into_iter().fold(job, NewJob::priority);
-        job = document.max_attempts.into_iter().fold(job, NewJob::max_attempts);
-        job = document.scheduled_at.into_iter().fold(job, NewJob::scheduled_at);
-        job = document.tags.into_iter().fold(job, NewJob::tags);
-        job = document.metadata.into_iter().fold(job, NewJob::metadata);
-        job = document.timeout_ms.map(Duration::from_millis).into_iter().fold(job, NewJob::timeout);
-        if document.ephemeral == Some(true) { job.ephemeral() } else { job }
     }
 }
 

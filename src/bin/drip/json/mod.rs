@@ -3,15 +3,17 @@
 
 mod bench;
 mod jobs;
+mod new_job;
 mod queues;
 mod upkeep;
 
 use std::time::Duration;
 
 use drip::Count;
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
-pub use self::{bench::*, jobs::*, queues::*, upkeep::*};
+pub use self::{bench::*, jobs::*, new_job::new_job, queues::*, upkeep::*};
 
 /// A figure; there may be more where counting was broken off.
 #[derive(Debug, Serialize)]
@@ -24,6 +26,30 @@ impl From<Count> for CountDocument {
     fn from(count: Count) -> CountDocument {
         CountDocument { number: count.number, capped: count.capped }
     }
+}
+
+/// A moment: in UTC and to the microsecond, so that texts sort as times do.
+#[derive(Debug, Clone, Copy)]
+pub struct Utc(pub Timestamp);
+
+impl Serialize for Utc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S.%6fZ"))
+    }
+}
+
+impl From<Timestamp> for Utc {
+    fn from(time: Timestamp) -> Utc {
+        Utc(time)
+    }
+}
+
+fn utc<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    Utc(*time).serialize(serializer)
+}
+
+fn utc_or_null<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(Utc).serialize(serializer)
 }
 
 fn millis(duration: Duration) -> u64 {

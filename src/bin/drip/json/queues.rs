@@ -7,17 +7,21 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CountDocument, millis};
+use super::{CountDocument, Utc, millis};
 use crate::stats::Stats;
 
 /// What is kept with a queue.
 #[derive(Debug, Serialize)]
 pub struct QueueDocument {
     name: String,
+    #[serde(serialize_with = "super::utc_or_null")]
     paused_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc_or_null")]
     all_paused_at: Option<Timestamp>,
     metadata: Value,
+    #[serde(serialize_with = "super::utc")]
     created_at: Timestamp,
+    #[serde(serialize_with = "super::utc")]
     updated_at: Timestamp,
 }
 
@@ -44,7 +48,9 @@ pub struct QueuesDocument {
 #[derive(Debug, Serialize)]
 pub struct QueueSummaryDocument {
     name: String,
+    #[serde(serialize_with = "super::utc_or_null")]
     paused_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc_or_null")]
     all_paused_at: Option<Timestamp>,
     available: CountDocument,
     scheduled: CountDocument,
@@ -82,15 +88,21 @@ pub struct ScheduleDocument {
     kind: String,
     queue: String,
     args: Value,
+    #[serde(serialize_with = "super::utc_or_null")]
     paused_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc_or_null")]
     retired_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc")]
     next_at: Timestamp,
+    #[serde(serialize_with = "super::utc_or_null")]
     last_slot_at: Option<Timestamp>,
     last_job_id: Option<i64>,
     grace_ms: u64,
     jitter_ms: u64,
     owner: Option<String>,
+    #[serde(serialize_with = "super::utc")]
     created_at: Timestamp,
+    #[serde(serialize_with = "super::utc")]
     updated_at: Timestamp,
 }
 
@@ -122,7 +134,7 @@ impl From<&ScheduleInfo> for ScheduleDocument {
 #[derive(Debug, Serialize)]
 pub struct SlotsDocument {
     pub schedule: String,
-    pub slots: Vec<Timestamp>,
+    pub slots: Vec<Utc>,
 }
 
 /// The workers.
@@ -143,8 +155,11 @@ pub struct WorkerDocument {
     kinds: Vec<String>,
     concurrency: Option<u32>,
     lease_ms: u64,
+    #[serde(serialize_with = "super::utc")]
     started_at: Timestamp,
+    #[serde(serialize_with = "super::utc")]
     heartbeat_at: Timestamp,
+    #[serde(serialize_with = "super::utc_or_null")]
     claimed_at: Option<Timestamp>,
     alive: bool,
 }
@@ -174,6 +189,7 @@ impl WorkerDocument {
 /// How the queue stands at a moment.
 #[derive(Debug, Serialize)]
 pub struct StatsDocument {
+    #[serde(serialize_with = "super::utc")]
     at: Timestamp,
     states: BTreeMap<&'static str, CountDocument>,
     counts: Vec<JobCountDocument>,

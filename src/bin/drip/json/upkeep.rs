@@ -14,11 +14,15 @@ pub struct TasksDocument {
 #[derive(Debug, Serialize)]
 pub struct TaskDocument {
     task: String,
+    #[serde(serialize_with = "super::utc")]
     next_at: Timestamp,
     runner: Option<String>,
+    #[serde(serialize_with = "super::utc_or_null")]
     lease_until: Option<Timestamp>,
     runs: u64,
+    #[serde(serialize_with = "super::utc_or_null")]
     started_at: Option<Timestamp>,
+    #[serde(serialize_with = "super::utc_or_null")]
     finished_at: Option<Timestamp>,
     changed: Option<u64>,
     error: Option<String>,

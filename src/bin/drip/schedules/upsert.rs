@@ -2,38 +2,40 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use drip::{Missed, NewJob, Rule, Schedule};
 
-use crate::{app::App, failure::Outcome, time::duration};
+use crate::{app::App, escape::name, failure::Outcome, number::up_to, time::duration};
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("rule").required(true).args(["every", "cron"])))]
 pub struct UpsertCommand {
     /// The schedule
-    #[arg(value_name = "SCHEDULE")]
+    #[arg(value_name = "SCHEDULE", value_parser = name)]
     name: String,
     /// The kind of its jobs
+    #[arg(value_parser = name)]
     kind: String,
     /// Their args, a JSON object
     #[arg(default_value = "{}")]
     args: String,
     /// An interval, aligned to 1970 in UTC
-    #[arg(long, value_name = "DURATION", value_parser = duration, required_unless_present = "cron")]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     every: Option<Duration>,
     /// Moves the slots of an interval
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "every")]
     offset: Option<Duration>,
     /// Minute, hour, day of the month, month, day of the week, such as "0 9 * * mon-fri"
-    #[arg(long, value_name = "PATTERN", conflicts_with = "every")]
+    #[arg(long, value_name = "PATTERN")]
     cron: Option<String>,
     /// The zone of the pattern's clock, such as Europe/Paris
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     zone: String,
     /// The queue of its jobs
-    #[arg(long, short, default_value = "default")]
+    #[arg(long, short, default_value = "default", value_parser = name)]
     queue: String,
     /// So many of the latest slots that were missed are made up for, up to 100
-    #[arg(long, value_name = "SLOTS", default_value_t = 1)]
+    #[arg(long, value_name = "SLOTS", default_value_t = 1, value_parser = up_to::<100>)]
     missed: u32,
     /// How late a slot may be noticed and was not missed
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1m")]

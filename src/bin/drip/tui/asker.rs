@@ -11,9 +11,10 @@ use drip::Client;
 
 use super::{
     change::Change,
-    question::{Question, Topic},
+    question::{Answer, Question, Topic},
     state::Message,
 };
+use crate::{connect::Watched, failure::message};
 
 /// As many as there are topics, so that one slow search does not keep everything waiting.
 const MOST: usize = 7;
@@ -23,9 +24,23 @@ pub const THREADS: u32 = MOST as u32 + 1;
 /// Where questions and changes are handed in. Answers come as messages.
 pub struct Asker {
     desk: Arc<Desk>,
-    client: Client,
+    database: Database,
     messages: Sender<Message>,
     changes: Sender<Change>,
+}
+
+/// The database that is looked at.
+#[derive(Clone)]
+struct Database {
+    client: Client,
+    file: Option<Arc<Watched>>,
+}
+
+impl Database {
+    /// Whether it is still the one that everybody else sees.
+    fn check(&self) -> drip::Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check())
+    }
 }
 
 #[derive(Default)]
@@ -45,17 +60,18 @@ struct Open {
 
 impl Asker {
     /// Starts the thread for changes. Those for questions come as they are needed.
-    pub fn start(client: &Client, messages: &Sender<Message>) -> Asker {
+    pub fn start(client: &Client, file: Option<Watched>, messages: &Sender<Message>) -> Asker {
         let (changes, receiver) = unbounded();
-        let changing = client.clone();
+        let database = Database { client: client.clone(), file: file.map(Arc::new) };
+        let changing = database.clone();
         spawn(messages.clone(), move |messages| change(&receiver, &changing, messages));
-        Asker { desk: Arc::default(), client: client.clone(), messages: messages.clone(), changes }
+        Asker { desk: Arc::default(), database, messages: messages.clone(), changes }
     }
 
     pub fn ask(&self, number: u64, question: Question) {
         if self.desk.put(number, question) {
-            let (desk, client) = (Arc::clone(&self.desk), self.client.clone());
-            spawn(self.messages.clone(), move |messages| answer(&desk, &client, messages));
+            let (desk, database) = (Arc::clone(&self.desk), self.database.clone());
+            spawn(self.messages.clone(), move |messages| answer(&desk, &database, messages));
         }
     }
 
@@ -95,18 +111,26 @@ impl Desk {
     }
 }
 
-fn answer(desk: &Desk, client: &Client, messages: &Sender<Message>) {
+fn answer(desk: &Desk, database: &Database, messages: &Sender<Message>) {
     loop {
         let (number, question) = desk.take();
-        if messages.send(Message::Answered(question.ask(client, number))).is_err() {
+        let answer = match database.check() {
+            Ok(()) => question.ask(&database.client, number),
+            Err(error) => Answer { topic: question.topic(), number, found: Err(error), at: None },
+        };
+        if messages.send(Message::Answered(answer)).is_err() {
             return;
         }
     }
 }
 
-fn change(changes: &Receiver<Change>, client: &Client, messages: &Sender<Message>) {
+fn change(changes: &Receiver<Change>, database: &Database, messages: &Sender<Message>) {
     for change in changes {
-        if messages.send(Message::Changed(change.apply(client))).is_err() {
+        let done = match database.check() {
+            Ok(()) => change.apply(&database.client),
+            Err(error) => Err(message(&error)),
+        };
+        if messages.send(Message::Changed(done)).is_err() {
             return;
         }
     }

@@ -2,7 +2,7 @@
 
 use drip::{Client, JobFilter, Verb};
 
-use crate::table::counted;
+use crate::{failure::message, table::counted};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +105,7 @@ pub fn past(verb: Verb) -> &'static str {
 }
 
 fn said(done: drip::Result<String>) -> Done {
-    done.map_err(|error| error.to_string())
+    done.map_err(|error| message(&error))
 }
 
 fn one(client: &Client, verb: Verb, id: i64) -> drip::Result<String> {
@@ -131,7 +131,7 @@ fn each(client: &Client, verb: Verb, ids: &[i64]) -> Done {
             Err(error) if error.is_unavailable() => return said(Err(error)),
             Err(error) => {
                 refused += 1;
-                first.get_or_insert(error.to_string());
+                first.get_or_insert(message(&error));
             }
         }
     }

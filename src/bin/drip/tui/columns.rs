@@ -8,7 +8,10 @@ use ratatui::{
 };
 
 use super::{list::List, theme::Theme};
-use crate::escape::escaped;
+use crate::{
+    cells::{padded, width},
+    escape::escaped,
+};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -103,68 +106,9 @@ fn widths(columns: &[Column], rows: &[Vec<Cell>], room: usize) -> Vec<usize> {
     widths
 }
 
-/// In cells of the terminal.
-pub fn width(text: &str) -> usize {
-    Span::raw(text).width()
-}
-
-/// As wide as this exactly: filled up, or cut with a sign that it is.
-pub fn padded(text: &str, width: usize, right: bool) -> String {
-    let text = cut(text, width);
-    let fill = " ".repeat(width.saturating_sub(self::width(&text)));
-    if right { fill + &text } else { text + &fill }
-}
-
-/// As wide as this at the most.
-pub fn cut(text: &str, width: usize) -> String {
-    if self::width(text) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        kept.push(c);
-        if self::width(&kept) >= width {
-            break;
-        }
-    }
-    while self::width(&kept) >= width.max(1) {
-        kept.pop();
-    }
-    if width == 0 { kept } else { kept + "…" }
-}
-
-/// In pieces of this width at the most.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let (mut lines, mut line, mut taken) = (Vec::new(), String::new(), 0);
-    for c in text.chars() {
-        let wide = self::width(c.encode_utf8(&mut [0; 4]));
-        if taken + wide > width.max(2) {
-            lines.push(std::mem::take(&mut line));
-            taken = 0;
-        }
-        line.push(c);
-        taken += wide;
-    }
-    lines.push(line);
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_cut_and_filled_to_its_width() {
-        for (text, width, padded_text) in
-            [("ab", 4, "ab  "), ("abcde", 4, "abc…"), ("日本語", 4, "日… "), ("日本語", 5, "日本…"), ("a", 0, "")]
-        {
-            assert_eq!(padded(text, width, false), padded_text, "{text} {width}");
-        }
-        assert_eq!(padded("7", 3, true), "  7");
-        assert_eq!(wrapped("abcdef", 4), ["abcd", "ef"]);
-        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
-        assert_eq!(wrapped("", 4), [""]);
-    }
 
     #[test]
     fn the_widest_column_gives_way() {

@@ -2,7 +2,10 @@
 
 use drip::{JobFilter, State};
 
-use crate::time::moment_or_ago;
+use crate::{
+    escape::{escaped, unescaped},
+    time::moment_or_ago,
+};
 
 /// What can be written before a colon, for whoever types.
 pub const CRITERIA: &str = "state: kind: queue: tag: id: priority: worker: key: since:";
@@ -17,20 +20,20 @@ pub fn parse(text: &str) -> Result<JobFilter, String> {
         None if word.bytes().all(|byte| byte.is_ascii_digit()) => ids(filter, &word),
         None => Ok(match word.parse::<State>() {
             Ok(state) => filter.state(state),
-            Err(_) => filter.kind(word),
+            Err(_) => filter.kind(unescaped(&word)),
         }),
     })
 }
 
 /// A criterion with its value, as it is typed.
 pub fn typed(name: &str, value: &str) -> String {
-    let plain = !value.contains([' ', ',']);
+    let value = escaped(value).replace('"', QUOTE);
+    let plain = !value.contains(|c: char| c == ',' || c.is_whitespace());
     if plain { format!("{name}:{value}") } else { format!("{name}:\"{value}\"") }
 }
 
 fn criterion(filter: JobFilter, name: &str, values: &str) -> Result<JobFilter, String> {
-    // A comma within quotes was put out of sight by `words`.
-    let mut each = values.split(',').map(|value| value.replace(HIDDEN_COMMA, ","));
+    let mut each = values.split(',').map(unescaped);
     if values.is_empty() {
         return Err(format!("{name}: of what? Such as {name}:x"));
     }
@@ -65,8 +68,9 @@ fn ids(filter: JobFilter, value: &str) -> Result<JobFilter, String> {
     }
 }
 
-/// No name holds a control character.
-const HIDDEN_COMMA: char = '\u{1}';
+/// Spelled out, as they can be typed, these are taken as they are.
+const QUOTE: &str = r"\u{22}";
+const COMMA: &str = r"\u{2c}";
 
 /// Words; what stands between double quotes is held together.
 fn words(text: &str) -> Result<Vec<String>, String> {
@@ -74,7 +78,7 @@ fn words(text: &str) -> Result<Vec<String>, String> {
     for c in text.chars() {
         match c {
             '"' => (quoted, begun) = (!quoted, true),
-            ',' if quoted => word.push(HIDDEN_COMMA),
+            ',' if quoted => word.push_str(COMMA),
             c if c.is_whitespace() && !quoted => {
                 if std::mem::take(&mut begun) {
                     words.push(std::mem::take(&mut word));
@@ -117,6 +121,10 @@ mod tests {
         assert_ne!(parse("since:2h").unwrap(), all());
         assert_eq!(parse(&typed("queue", "late, mail")).unwrap(), all().queue("late, mail"));
         assert_eq!(typed("queue", "mail"), "queue:mail");
+        for odd in ["a\u{1b}[2Jb", "a\nb", " a", "a\"b", "\u{a0}", "a\u{1}b", "a:b", "\u{1},\u{2c} "] {
+            assert_eq!(parse(&typed("kind", odd)).unwrap(), all().kind(odd), "{odd:?}");
+        }
+        assert_eq!(parse(r"mail\u{1b}").unwrap(), all().kind("mail\u{1b}"));
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl TuiCommand {
             return Err(Failure::usage("this is no terminal").advise("for scripts there is `drip stats --format json`"));
         }
         let client = app.client_for(asker::THREADS)?;
+        let file = app.watched()?;
         // What is wrong from the start is said where it can be read: no server, no tables.
         drip::list_workers(&client)?;
         let size = ratatui::crossterm::terminal::size()?;
@@ -79,7 +80,7 @@ impl TuiCommand {
             ui.show_jobs(&self.filter.join(" ")).map_err(Failure::usage)?;
         }
         let (sender, messages) = unbounded();
-        let asker = Asker::start(&client, &sender);
+        let asker = Asker::start(&client, file, &sender);
         let theme = Theme::new(app.output.colours());
         let mut terminal = Taken::over()?;
         input::start(sender)?;

@@ -20,6 +20,7 @@ use super::{
     question::{Answer, Overview, Question, Topic},
     rates::Rates,
 };
+use crate::time::zone;
 
 /// However long an answer takes, the next question is put off for no longer.
 const LONGEST_REST: Duration = Duration::from_secs(10);
@@ -145,7 +146,7 @@ impl Ui {
             size,
             clock: Duration::ZERO,
             database,
-            zone: TimeZone::system(),
+            zone: zone(),
             refresh,
             auto: true,
             tab: Tab::Overview,

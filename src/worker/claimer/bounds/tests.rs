@@ -175,6 +175,7 @@ fn job() -> Job {
         ephemeral: false,
         unique_key: None,
         unique_states: 0,
+        odd_errors: None,
         args: String::new(),
         metadata: String::new(),
     }

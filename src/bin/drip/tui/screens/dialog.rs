@@ -9,20 +9,16 @@ use ratatui::{
 
 use super::{help, popup};
 use crate::{
+    cells::{width, worded},
     escape::escaped,
-    tui::{
-        change::Change,
-        columns::{cut, width, wrapped},
-        prompt::Prompt,
-        theme::Theme,
-    },
+    tui::{change::Change, prompt::Prompt, theme::Theme},
 };
 
 const WIDTH: u16 = 56;
 
 /// Yes or no.
 pub fn confirm(frame: &mut Frame, area: Rect, change: &Change, theme: Theme) {
-    let lines = wrapped(&escaped(&change.question()), usize::from(WIDTH) - 4);
+    let lines = worded(&escaped(&change.question()), usize::from(WIDTH) - 4);
     let inner = popup(frame, area, WIDTH, lines.len() as u16 + 4, "Sure?", theme);
     let mut rows = inner.rows();
     for (line, place) in lines.into_iter().zip(rows.by_ref()) {
@@ -39,13 +35,17 @@ pub fn confirm(frame: &mut Frame, area: Rect, change: &Change, theme: Theme) {
 /// A line to type a filter in, over the status; above it how, or what is wrong.
 pub fn filter(frame: &mut Frame, area: Rect, body: Rect, prompt: &Prompt, problem: Option<&str>, theme: Theme) {
     const LABEL: &str = " Filter: ";
-    let above = Rect { y: body.bottom().saturating_sub(1), height: 1, ..body };
     let (words, style) = match problem {
         Some(problem) => (problem.to_owned(), theme.bad()),
         None => (help::criteria(), theme.dim()),
     };
+    let lines = worded(&escaped(&words), usize::from(body.width) - 2);
+    let height = (lines.len() as u16).min(body.height);
+    let above = Rect { y: body.bottom() - height, height, ..body };
     frame.render_widget(Clear, above);
-    frame.render_widget(Line::styled(format!(" {}", cut(&escaped(&words), usize::from(body.width) - 2)), style), above);
+    for (line, place) in lines.iter().zip(above.rows()) {
+        frame.render_widget(Line::styled(format!(" {line}"), style), place);
+    }
     frame.render_widget(Clear, area);
     // What is before the cursor is always to be seen, if not from its beginning.
     let room = usize::from(area.width).saturating_sub(LABEL.len() + 1);

@@ -7,7 +7,10 @@ use ratatui::{
 };
 
 use super::popup;
-use crate::tui::{columns::padded, filter::CRITERIA, keys::KEYS, theme::Theme};
+use crate::{
+    cells::padded,
+    tui::{filter::CRITERIA, keys::KEYS, theme::Theme},
+};
 
 /// As wide as the longest of the keys.
 const KEYS_WIDTH: usize = 20;

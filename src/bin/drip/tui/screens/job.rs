@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::{FRAME, nothing, right, section};
 use crate::{
+    cells::{cut, padded, wrapped},
     escape::{escaped, escaped_json, escaped_lines},
     tui::{
-        columns::{cut, padded, wrapped},
         human::{between, moment, relative},
         state::{Looked, Ui},
         theme::Theme,
@@ -160,6 +160,10 @@ impl Page {
 
     /// The latest first: that is what is looked for.
     fn errors(&mut self, job: &Job) {
+        if let Some(text) = job.errors_text() {
+            self.heading("Errors, as they stand in the table, where they cannot be read");
+            self.block(&escaped(text), self.theme.plain());
+        }
         for error in job.errors.iter().rev() {
             self.heading(&format!("Attempt {} failed, {}", error.attempt, relative(error.at, self.now)));
             escaped_lines(&error.error).for_each(|line| self.block(&line, self.theme.state(State::Discarded)));

@@ -10,10 +10,11 @@ use ratatui::{
 
 use super::{nothing, right};
 use crate::{
+    cells::cut,
     escape::escaped,
     table::counted,
     tui::{
-        columns::{self, Cell, Column, cut},
+        columns::{self, Cell, Column},
         human::{between, relative},
         state::Ui,
         theme::Theme,

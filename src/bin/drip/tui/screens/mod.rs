@@ -21,12 +21,14 @@ use ratatui::{
 };
 
 use super::{
-    columns::{cut, width},
     human::lasting,
     state::{Dialog, Tab, Ui},
     theme::Theme,
 };
-use crate::escape::{escaped, without_passwords};
+use crate::{
+    cells::{cut, width, worded},
+    escape::{escaped, without_passwords},
+};
 
 /// The least that all of it fits into.
 const SMALLEST: (u16, u16) = (60, 16);
@@ -34,6 +36,8 @@ const SMALLEST: (u16, u16) = (60, 16);
 const FRAME: u16 = 2;
 /// An answer that takes no longer is not spoken of.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// A message takes no more of the screen.
+const MOST_LINES: usize = 6;
 const SPINNER: [&str; 8] = ["⣷", "⣯", "⣟", "⡿", "⢿", "⣻", "⣽", "⣾"];
 
 /// How many rows of a tab's list are on a screen of this size.
@@ -107,8 +111,16 @@ fn status(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
         (None, Some(trouble)) => (format!("✗ {trouble}"), theme.bad()),
         (None, None) => (hints(ui).to_owned(), theme.dim()),
     };
-    let text = cut(&escaped(&without_passwords(&text)), room);
-    frame.render_widget(Line::styled(format!(" {text}"), style), area);
+    let lines = worded(&escaped(&without_passwords(&text)), room);
+    // What takes more than a line covers what is above.
+    let above = (lines.len().min(MOST_LINES) - 1) as u16;
+    let place = Rect { y: area.y.saturating_sub(above), height: above + 1, ..area };
+    frame.render_widget(Clear, place);
+    let last = lines.len() > MOST_LINES;
+    for (index, (line, place)) in lines.iter().zip(place.rows()).enumerate() {
+        let more = if last && index + 1 == MOST_LINES { "…" } else { "" };
+        frame.render_widget(Line::styled(format!(" {}{more}", cut(line, room - more.len().min(1))), style), place);
+    }
     right(frame, area, fresh);
 }
 

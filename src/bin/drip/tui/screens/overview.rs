@@ -10,14 +10,17 @@ use ratatui::{
 };
 
 use super::{nothing, queues, section};
-use crate::tui::{
-    columns::{self, Cell, Column, padded},
-    human::relative,
-    list::List,
-    question::Overview,
-    rates::{History, Rates},
-    state::Ui,
-    theme::Theme,
+use crate::{
+    cells::padded,
+    tui::{
+        columns::{self, Cell, Column},
+        human::relative,
+        list::List,
+        question::Overview,
+        rates::{History, Rates},
+        state::Ui,
+        theme::Theme,
+    },
 };
 
 /// The heading, and a row for each state.

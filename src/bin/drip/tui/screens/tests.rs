@@ -162,3 +162,14 @@ fn what_the_database_has_against_it_is_said_and_the_figures_stay() {
     let screen = drawn(&stage.ui);
     assert!(!screen.contains('✗') && screen.contains("0 s old"), "{screen}");
 }
+
+#[test]
+fn a_long_message_is_shown_whole_and_a_very_long_one_is_cut_with_a_sign() {
+    for (words, whole) in [(40, true), (400, false)] {
+        let mut stage = Stage::new(SMALL);
+        stage.ui.update(Message::Changed(Err("word ".repeat(words) + "end")));
+        let screen = drawn(&stage.ui);
+        assert_eq!(screen.matches("word").count() == words && screen.contains("end"), whole, "{screen}");
+        assert!(whole || screen.contains('…'), "{screen}");
+    }
+}

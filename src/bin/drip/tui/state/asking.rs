@@ -6,6 +6,7 @@ use super::{
     super::question::{Answer, Found, Question, Topic},
     Effect, LONGEST_REST, Tab, Ui,
 };
+use crate::failure::advised_message;
 
 impl Ui {
     /// What this screen wants to know.
@@ -58,7 +59,7 @@ impl Ui {
         asked.took = asked.since.map_or(Duration::ZERO, |since| self.clock.saturating_sub(since));
         (asked.since, asked.tried) = (None, Some(self.clock));
         match answer.found {
-            Err(error) => asked.trouble = Some(error.to_string()),
+            Err(error) => asked.trouble = Some(advised_message(&error)),
             Ok(found) => {
                 (asked.answered, asked.trouble) = (Some(self.clock), None);
                 self.time = answer.at.map(|at| (at, self.clock)).or(self.time);
