@@ -155,7 +155,8 @@ const POSTGRES: &[&str] = &[
     "SET search_path = pg_catalog, public",
     "SET statement_timeout = '10min'; SET lock_timeout = '10min'",
     "SET enable_indexscan = off; SET enable_bitmapscan = off",
-    "SET plan_cache_mode = 'force_generic_plan'",
+    // Where there is such a setting: since version 12.
+    "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'",
     "SET extra_float_digits = -15",
 ];
 

@@ -173,6 +173,12 @@ impl Db {
         }
     }
 
+    /// Whether this is PostgreSQL, of this major version or a newer one.
+    pub fn is_postgres_since(&self, major: i64) -> bool {
+        let version = "SELECT current_setting('server_version_num')::bigint / 10000";
+        self.dialect == Dialect::Postgres && self.number(version) >= major
+    }
+
     /// How many jobs there are.
     pub fn jobs(&self) -> i64 {
         self.number("SELECT count(*) FROM drip_job")

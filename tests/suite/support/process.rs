@@ -19,6 +19,11 @@ impl Process {
         Process::spawn(command.args(arguments(test)), environment)
     }
 
+    /// Starts another program, which says alike when it is ready.
+    pub fn of_program(path: &str, environment: &[(&str, String)]) -> Process {
+        Process::spawn(&mut Command::new(path), environment)
+    }
+
     /// As [`start`](Process::start), but the kernel kills the child at its first write beyond the first `kib` KiB of a file.
     pub fn start_with_small_files(test: &str, environment: &[(&str, String)], kib: u32) -> Process {
         let limited = "ulimit -c 0 && ulimit -f \"$0\" && exec \"$@\"";
