@@ -22,8 +22,11 @@ pub const NAME: &str = "DRIP_TEST_UPGRADE_NAME";
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// A sixth of it is the time between two beats of a worker's heart.
+pub const LEASE: Duration = Duration::from_secs(12);
+
 /// How long the last jobs may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The whole program. Panics when something goes wrong that should not in an upgrade.
 pub fn work() {
@@ -58,6 +61,7 @@ fn worker(client: &Client, name: String) -> Worker {
         move |context: &Context| format!("INSERT INTO effect (job_id, crew) VALUES ({}, '{name}')", context.job().id);
     let worker = Worker::new(client)
         .concurrency(4)
+        .lease(LEASE)
         .retry(RetryPolicy::immediate())
         .handle_kind("done", |_: &Context, _: Value| -> HandlerResult { Ok(()) })
         .handle_kind("fail", move |context: &Context, _: Value| -> HandlerResult {
@@ -124,6 +128,7 @@ fn round(client: &Client, name: &str, n: usize) -> Vec<i64> {
     drip::why_job(client, doomed).unwrap();
     drip::list_queues(client).unwrap();
     drip::list_schedules(client).unwrap();
+    drip::list_workers(client).unwrap();
     ids
 }
 
