@@ -68,8 +68,8 @@ fn effects(db: &Db, name: &str) -> i64 {
 fn goes_on<const N: usize>(db: &Db, mut crews: [&mut Process; N], name: &str) -> Result<(), String> {
     let (enough, begun) = (effects(db, name) + 20, Instant::now());
     while begun.elapsed() < crew::LEASE / 4 || effects(db, name) < enough {
-        if let Some(ended) = crews.iter_mut().find_map(|crew| crew.ended()) {
-            return Err(format!("a crew ended, {ended}"));
+        if let Some(said) = crews.iter_mut().find_map(|crew| crew.last_words()) {
+            return Err(format!("a crew ended: {said}"));
         }
         if begun.elapsed() > PATIENCE {
             return Err(format!("the {name} crew does not go on"));

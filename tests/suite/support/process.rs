@@ -80,6 +80,12 @@ impl Process {
         assert_eq!(self.child.wait().unwrap().signal(), Some(9), "the child had ended before it was killed");
     }
 
+    /// What it said, if it has ended.
+    pub fn last_words(&mut self) -> Option<String> {
+        self.ended()?;
+        Some(self.says.by_ref().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Waits for the end of the child; what it said, and how it ended.
     pub fn wait(mut self) -> (String, ExitStatus) {
         let said = self.says.by_ref().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n");
