@@ -314,7 +314,11 @@ on_every_database! {
 
     fn a_schedule_that_can_yield_nothing_hinders_no_other(db: &Db) {
         let hand = |columns: &str, values: &str| {
-            let next = if db.dialect == Dialect::Sqlite { "2030-01-01T00:10:00.000000Z" } else { "2030-01-01 00:10:00" };
+            let next = match db.dialect {
+                Dialect::Sqlite => "2030-01-01T00:10:00.000000Z",
+                Dialect::Postgres => "2030-01-01 00:10:00Z",
+                _ => "2030-01-01 00:10:00",
+            };
             db.execute(&format!("INSERT INTO drip_schedule (next_at, kind, {columns}) VALUES ('{next}', 'work', {values})"));
         };
         hand("name, cron, time_zone", "'1 zone', '0 * * * *', 'Mars/Olympus'");

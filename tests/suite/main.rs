@@ -87,6 +87,8 @@ mod unique; // what makes a job the same as another, and the keys that stand for
 mod unique_moves; // a move into a unique key that another job holds
 mod unique_races; // a unique job is there once, whoever inserts it at the same time and under whatever isolation
 mod unique_states; // a key is held in the states that the insert named; a move into a taken key fails nobody else
+mod unworkable; // settings that leave a queue no room are told, and spoil nothing
+mod upgrade; // an older worker goes on while the schema comes up, and a newer one works beside it
 mod wake; // an idle worker learns of new jobs at once
 mod why; // why a job is not running
 mod worker; // what is in the queue is run: once each, and soon

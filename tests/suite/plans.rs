@@ -171,7 +171,7 @@ fn plans(db: &Db, text: Text<'_>, kept: bool, small: bool) -> Vec<Plan> {
     match db.dialect {
         Dialect::Postgres => {
             let settings = if kept { include_str!("../../sql/postgres/kept_connection.sql") } else { "" };
-            let is_old = db.number("SELECT current_setting('server_version_num')::bigint") < 120_000;
+            let is_old = !db.is_postgres_since(12);
             let modes = if is_old { ["", ""] } else { ["custom", "generic"] };
             let modes = modes.iter().map(|mode| match *mode {
                 "" => settings.to_owned(),

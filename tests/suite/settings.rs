@@ -145,6 +145,7 @@ fn settings_of(dialect: Dialect) -> &'static [&'static str] {
 }
 
 const POSTGRES: &[&str] = &[
+    "SET default_transaction_isolation = 'read uncommitted'",
     "SET timezone = 'Asia/Kathmandu'",
     "SET datestyle = 'German, DMY'",
     "SET intervalstyle = 'sql_standard'",
@@ -155,16 +156,19 @@ const POSTGRES: &[&str] = &[
     "SET search_path = pg_catalog, public",
     "SET statement_timeout = '10min'; SET lock_timeout = '10min'",
     "SET enable_indexscan = off; SET enable_bitmapscan = off",
-    "SET plan_cache_mode = 'force_generic_plan'",
+    // Where there is such a setting: since version 12.
+    "SELECT set_config(name, 'force_generic_plan', false) FROM pg_settings WHERE name = 'plan_cache_mode'",
     "SET extra_float_digits = -15",
 ];
 
 const MARIADB: &[&str] = &[
+    "SET autocommit = 0",
     "SET time_zone = '+05:45'",
     "SET sql_mode = ''",
     "SET sql_mode = 'ANSI'",
     "SET sql_mode = 'ORACLE'",
     "SET sql_mode = 'TRADITIONAL'",
+    "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,ONLY_FULL_GROUP_BY,STRICT_ALL_TABLES'",
     "SET sql_mode = 'NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,HIGH_NOT_PRECEDENCE'",
     "SET sql_mode = 'SIMULTANEOUS_ASSIGNMENT'",
     "SET sql_mode = 'EMPTY_STRING_IS_NULL'",
@@ -194,10 +198,11 @@ fn postgres_settings(client: &mut ::postgres::Client) -> Settings {
 
 fn mariadb_settings(conn: &mut mysql::Conn) -> Settings {
     let all: Settings = conn.query("SHOW SESSION VARIABLES").unwrap();
-    // What any statement changes.
+    // What any statement changes; with autocommit off it also begins the transaction that the caller ends.
     let moving = [
         "error_count",
         "identity",
+        "in_transaction",
         "insert_id",
         "last_insert_id",
         "rand_seed1",

@@ -1,12 +1,18 @@
-//! However long and whatever a worker, the maintenance and a scheduler work at, they hold no more threads, files and memory than at the beginning.
+//! However long and whatever a worker, the maintenance and a scheduler work at, they hold no more threads, files and
+//! memory than at the beginning.
 
-use std::{collections::BTreeMap, time::Duration};
+mod holdings;
+mod long;
+
+use std::time::Duration;
 
 use drip::{
-    Context, HandlerResult, JobFilter, Maintenance, NewJob, Outcome, Page, Periodic, RetryPolicy, Rule, Schedule,
-    Worker, count_jobs, insert_many, list_jobs,
+    Client, Context, HandlerResult, JobFilter, Maintenance, NewJob, Outcome, Page, Periodic, RetryPolicy, Rule,
+    Schedule, Worker, count_jobs, insert_many, list_jobs,
 };
 use serde_json::{Value, json};
+
+use holdings::Holdings;
 
 use crate::support::{
     Db,
@@ -31,32 +37,6 @@ const JOBS: usize = 60;
 /// What each of them does, again and again.
 const KINDS: [&str; 7] = ["done", "fail", "panic", "hang", "snooze", "output", "effect"];
 
-/// What this process holds; Linux only.
-#[derive(Debug)]
-struct Holdings {
-    /// By name.
-    threads: BTreeMap<String, usize>,
-    files: usize,
-    resident_kib: usize,
-}
-
-impl Holdings {
-    fn now() -> Holdings {
-        let mut threads = BTreeMap::new();
-        for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-            let name = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
-            *threads.entry(name.trim().to_owned()).or_default() += 1;
-        }
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-        Holdings {
-            threads,
-            files: std::fs::read_dir("/proc/self/fd").unwrap().count(),
-            resident_kib: resident.split_whitespace().next().unwrap().parse().unwrap(),
-        }
-    }
-}
-
 fn is_steady(held: &[Holdings]) -> bool {
     let Some(before) = held.len().checked_sub(STEADY + 1) else { return false };
     let (before, now) = (&held[before], &held[held.len() - 1]);
@@ -64,9 +44,9 @@ fn is_steady(held: &[Holdings]) -> bool {
 }
 
 /// Handlers that do all that handlers do; each job is final after its third attempt at the latest.
-fn busy(db: &Db) -> Worker {
+fn busy(db: &Db, client: &Client) -> Worker {
     let first = |context: &Context| context.job().attempt == 1 && context.job().snooze_count == 0;
-    let worker = Worker::new(&db.client)
+    let worker = Worker::new(client)
         .concurrency(8)
         .retry(RetryPolicy::immediate())
         .timeout_for("hang", Duration::from_millis(20))
@@ -107,7 +87,7 @@ on_every_database! {
     fn a_process_under_load_holds_no_more_than_at_the_beginning(db: &Db) {
         alone(db, module_path!(), "a_process_under_load_holds_no_more_than_at_the_beginning", || {
             db.create_effects();
-            let running = busy(db).start().unwrap();
+            let running = busy(db, &db.client).start().unwrap();
             let maintenance = Maintenance::new(&db.client).start().unwrap();
             let every = Schedule::new("soak", Rule::every("1m"), job("done"));
             let periodic = Periodic::new(&db.client).schedule(every).start().unwrap();

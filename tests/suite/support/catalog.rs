@@ -65,6 +65,8 @@ pub fn schema(db: &Db) -> String {
         Dialect::Postgres => db.texts(POSTGRES).join("\n"),
         Dialect::Mariadb => {
             let mut conn = db.mariadb();
+            // In ANSI's modes it would be told otherwise.
+            conn.query_drop("SET sql_mode = ''").unwrap();
             let tables: Vec<String> = conn.query("SHOW TABLES").unwrap();
             let mut one = |table: &String| -> String {
                 let (_, sql): (String, String) =

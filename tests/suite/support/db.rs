@@ -143,19 +143,24 @@ impl Db {
                 client.batch_execute(sql).unwrap();
             }
             Dialect::Mariadb => {
-                let mut conn = self.mariadb();
-                conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
-                conn.query_drop(sql).unwrap();
+                self.console().query_drop(sql).unwrap();
             }
             _ => self.sqlite().execute_batch(sql).unwrap(),
         }
+    }
+
+    /// A connection that sees what is committed and nothing else, whatever the server's defaults.
+    fn console(&self) -> mysql::Conn {
+        let mut conn = self.mariadb();
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
+        conn
     }
 
     /// The number in the first column of the first row.
     pub fn number(&self, sql: &str) -> i64 {
         match self.dialect {
             Dialect::Postgres => self.postgres().query_one(sql, &[]).unwrap().get(0),
-            Dialect::Mariadb => self.mariadb().query_first(sql).unwrap().unwrap(),
+            Dialect::Mariadb => self.console().query_first(sql).unwrap().unwrap(),
             _ => self.sqlite().query_row(sql, [], |row| row.get(0)).unwrap(),
         }
     }
@@ -164,13 +169,19 @@ impl Db {
     pub fn texts(&self, sql: &str) -> Vec<String> {
         match self.dialect {
             Dialect::Postgres => self.postgres().query(sql, &[]).unwrap().iter().map(|row| row.get(0)).collect(),
-            Dialect::Mariadb => self.mariadb().query(sql).unwrap(),
+            Dialect::Mariadb => self.console().query(sql).unwrap(),
             _ => {
                 let conn = self.sqlite();
                 let mut statement = conn.prepare(sql).unwrap();
                 statement.query_map([], |row| row.get(0)).unwrap().map(|text| text.unwrap()).collect()
             }
         }
+    }
+
+    /// Whether this is PostgreSQL, of this major version or a newer one.
+    pub fn is_postgres_since(&self, major: i64) -> bool {
+        let version = "SELECT current_setting('server_version_num')::bigint / 10000";
+        self.dialect == Dialect::Postgres && self.number(version) >= major
     }
 
     /// How many jobs there are.

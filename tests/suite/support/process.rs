@@ -19,6 +19,11 @@ impl Process {
         Process::spawn(command.args(arguments(test)), environment)
     }
 
+    /// Starts another program, which says alike when it is ready.
+    pub fn of_program(path: &str, environment: &[(&str, String)]) -> Process {
+        Process::spawn(&mut Command::new(path), environment)
+    }
+
     /// As [`start`](Process::start), but the kernel kills the child at its first write beyond the first `kib` KiB of a file.
     pub fn start_with_small_files(test: &str, environment: &[(&str, String)], kib: u32) -> Process {
         let limited = "ulimit -c 0 && ulimit -f \"$0\" && exec \"$@\"";
@@ -73,6 +78,12 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         assert_eq!(self.child.wait().unwrap().signal(), Some(9), "the child had ended before it was killed");
+    }
+
+    /// What it said, if it has ended.
+    pub fn last_words(&mut self) -> Option<String> {
+        self.ended()?;
+        Some(self.says.by_ref().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n"))
     }
 
     /// Waits for the end of the child; what it said, and how it ended.
