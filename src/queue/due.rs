@@ -22,7 +22,7 @@ pub(crate) const BATCH: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Glance {
     /// The time by the clock that decides.
-    now: Timestamp,
+    pub(crate) now: Timestamp,
     /// When the earliest job that has not been promoted is, or was, due.
     pub(crate) earliest: Option<Timestamp>,
     /// How long until the next one is.
