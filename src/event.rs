@@ -98,6 +98,14 @@ pub enum Event {
         /// The worker's id.
         worker: String,
     },
+    /// A worker cannot say that it lives, or see who else does, for another reason than that the database is away: a right or
+    /// a table is missing. If that lasts for a lease, others take it for dead. Said once, until it can again.
+    HeartbeatFailed {
+        /// The worker's id.
+        worker: String,
+        /// The error.
+        error: String,
+    },
     /// The database cannot be used: the connection is lost, it has become read-only, or (SQLite) somebody has held the write
     /// lock for longer than the 10 s that are waited for it. The worker, or [`Background`](crate::Background), tries again
     /// until it is back.

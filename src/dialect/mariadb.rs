@@ -20,7 +20,7 @@ use super::{
     pool::sealed,
     statement,
     statement::Text,
-    utf8,
+    value::utf8,
 };
 use crate::{Error, Result};
 

@@ -27,7 +27,6 @@ pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};
 pub(crate) use transaction::OpenTransaction;
 pub use transaction::TransactionBody;
-use value::utf8;
 pub(crate) use value::{Cell, Cells, Row, Value, time_text};
 
 /// What an error says by itself: not in the form that `mysql` gives its own, nor twice.

@@ -24,7 +24,8 @@ use super::{
     connection::{Link, NextRow, Record, RowReader, TransactionWork},
     pool::sealed,
     statement::Text,
-    time_text, utf8,
+    time_text,
+    value::utf8,
 };
 use crate::{Error, Result};
 

@@ -77,6 +77,9 @@ pub(crate) fn tell(event: &Event) {
         Event::UnknownKind { worker, queue, kind } => {
             event!(target: TARGET, Level::WARN, worker, queue, kind, "nobody here handles this kind");
         }
+        Event::HeartbeatFailed { worker, error } => {
+            event!(target: TARGET, Level::ERROR, worker, error, "a worker cannot say that it lives");
+        }
         Event::DatabaseLost { worker, error } => {
             event!(target: TARGET, Level::ERROR, worker, error, "the database is lost");
         }

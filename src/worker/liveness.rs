@@ -13,7 +13,7 @@ use std::{
 
 use super::Shared;
 use crate::{
-    Event, Result,
+    Error, Event, Result,
     dialect::Sql,
     machine::lifeline::Lifeline,
     queue::{
@@ -32,8 +32,9 @@ pub(super) fn run(shared: &Arc<Shared>) {
     let mut liveness = Liveness::new(shared);
     while !shared.stop.is_over() {
         // Without an answer there is nothing to be said of anybody.
-        if liveness.round().is_err() {
-            liveness.seen.clear();
+        match liveness.round() {
+            Ok(()) => liveness.failing = false,
+            Err(error) => liveness.failed(&error),
         }
         let pause = beat.mul_f64(0.9 + fastrand::f64() / 10.0);
         let _ = shared.stop.over().recv_timeout(pause.saturating_sub(liveness.last_round.elapsed()));
@@ -51,6 +52,8 @@ struct Liveness {
     lifeline: Lifeline,
     host: Option<String>,
     registered: bool,
+    /// Whether it has been said that it cannot beat.
+    failing: bool,
     last_round: Instant,
     /// Who is watched: as it was when its heart was last seen to beat, and since when.
     seen: HashMap<String, Seen>,
@@ -71,6 +74,7 @@ impl Liveness {
             lifeline: Lifeline::new(&shared.owner),
             host: host.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name.len() <= 255),
             registered: false,
+            failing: false,
             last_round: Instant::now(),
             seen: HashMap::new(),
             shared: shared.clone(),
@@ -90,6 +94,15 @@ impl Liveness {
             self.seen.clear();
         }
         self.sweep()
+    }
+
+    /// That the database is away others say.
+    fn failed(&mut self, error: &Error) {
+        self.seen.clear();
+        if !error.is_transient() && !std::mem::replace(&mut self.failing, true) {
+            let (worker, error) = (self.shared.id.to_string(), error.to_string());
+            self.shared.client.events().tell(|| Event::HeartbeatFailed { worker, error });
+        }
     }
 
     fn beat(&mut self) -> Result<()> {

@@ -120,6 +120,25 @@ on_every_database! {
         watch.until_completed(1);
     }
 
+    fn a_worker_that_cannot_say_that_it_lives_says_that_once_and_goes_on(db: &Db) {
+        let mut watch = Watch::new(&db.client);
+        let running = worker(&db.client).handle_kind("work", done).start().unwrap();
+        crate::support::watch::eventually("it is there", || list_workers(&db.client).unwrap().len() == 1);
+        for _ in 0..2 {
+            db.execute("ALTER TABLE drip_worker RENAME TO mislaid");
+            watch.until(|event| matches!(event, Event::HeartbeatFailed { worker, .. } if worker == running.id()));
+            db.insert(job("work"));
+            watch.until_completed(1);
+            db.execute("ALTER TABLE mislaid RENAME TO drip_worker");
+            let beats = || db.number("SELECT beats FROM drip_worker");
+            let before = beats();
+            let beats_on = || beats() > before + 1;
+            crate::support::watch::eventually("its heart beats", beats_on);
+        }
+        assert_eq!(watch.count(|event| matches!(event, Event::HeartbeatFailed { .. })), 2);
+        assert!(running.stop(PATIENCE).is_clean());
+    }
+
     fn a_lease_is_renewed_by_hand(db: &Db) {
         renew_lease(&db.client, "mine", Duration::from_secs(60)).unwrap();
         renew_lease(&db.client, "mine", Duration::from_secs(120)).unwrap();
