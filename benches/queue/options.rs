@@ -47,7 +47,7 @@ usage: cargo bench --bench queue -- [OPTION...] [GROUP...]
 
   --database NAME  only this database: postgres, mariadb or sqlite; may be repeated
   --rounds N       rounds of each figure, of which the median counts (5)
-  --jobs N         jobs to drain (60000 on PostgreSQL, 40000 on MariaDB, 150000 on SQLite; of transactional ones
+  --jobs N         jobs to drain (200000 on PostgreSQL, 80000 on MariaDB, 300000 on SQLite; of transactional ones
                    6000; for memory 1000000)
   --rows N         growth: rows that are scheduled, and as many that are completed (1000000)
   --queues N       growth: queues (10000)

@@ -46,12 +46,12 @@ pub fn drain(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result<
     Ok(())
 }
 
-/// How many jobs there are to be drained.
+/// How many jobs there are to be drained: so many that it does not count that the worker opens its connections meanwhile.
 pub fn jobs(dialect: Dialect, options: &Options) -> u32 {
     options.jobs.unwrap_or(match dialect {
-        Dialect::Postgres => 60_000,
-        Dialect::Mariadb => 40_000,
-        _ => 150_000,
+        Dialect::Postgres => 200_000,
+        Dialect::Mariadb => 80_000,
+        _ => 300_000,
     })
 }
 
