@@ -45,6 +45,7 @@ enum Kind {
     NotMigrated,
     Database,
     Refused(&'static str),
+    NoDatabase(&'static str),
     Other,
 }
 
@@ -95,7 +96,12 @@ impl Error {
 
     /// The database answers, and lets nobody in: for another password, another user, another database, perhaps.
     pub fn is_refused(&self) -> bool {
-        matches!(self.0.kind, Kind::Refused(_))
+        matches!(self.0.kind, Kind::Refused(_) | Kind::NoDatabase(_))
+    }
+
+    /// The server answers, and has no database of that name.
+    pub fn is_no_database(&self) -> bool {
+        matches!(self.0.kind, Kind::NoDatabase(_))
     }
 
     /// A list, a count, or the search of a bulk verb took longer than the client lets it
@@ -191,6 +197,11 @@ impl Error {
         Kind::NotMigrated.into()
     }
 
+    /// The server has no database of the name in the URL.
+    pub(crate) fn no_database(hint: &'static str) -> Self {
+        Kind::NoDatabase(hint).into()
+    }
+
     /// A row that does not read as a row of ours: written by hand, or by a newer version.
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Kind::Corrupt(what.into()).into()
@@ -264,7 +275,9 @@ impl fmt::Display for Error {
                 "the search was given up after {}: narrow it by a state, a kind or a range of ids, or see search_timeout",
                 format_duration(*limit)
             ),
-            Kind::Transient(hint) | Kind::Unavailable(hint) | Kind::Refused(hint) => f.write_str(hint),
+            Kind::Transient(hint) | Kind::Unavailable(hint) | Kind::Refused(hint) | Kind::NoDatabase(hint) => {
+                f.write_str(hint)
+            }
             Kind::Unsupported(what) | Kind::Corrupt(what) => f.write_str(what),
             Kind::NotMigrated => f.write_str("the queue's tables are not there: call `client.migrate()` first"),
             Kind::Database => f.write_str("the database refused a statement"),

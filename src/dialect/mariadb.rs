@@ -283,6 +283,7 @@ fn classify_code(code: u16, message: &str) -> Option<Error> {
         // A deadlock over the lock in front of a table's ids is told as 1467, "failed to read auto-increment value".
         1467 => Some(Error::transient("deadlock over the ids: roll back and run the whole transaction again")),
         1317 | 1969 => Some(Error::cancelled()),
+        1049 => Some(Error::no_database("MariaDB has no such database")),
         1021 => Some(Error::unavailable("MariaDB's disk is full")),
         1062 if message.contains("drip_job_unique") => Some(Error::unique_conflict(None)),
         // How an insert proves that its transaction is open: see insert_job.sql.

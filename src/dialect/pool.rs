@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -257,6 +257,8 @@ type Connect<D> = dyn Fn() -> Result<D> + Send + Sync;
 struct Connector<D> {
     connect: Box<Connect<D>>,
     last_error: Mutex<Option<Error>>,
+    /// Whether the latest attempt to open one has failed: then it is not for want of places that there is none.
+    failing: AtomicBool,
     /// How many connections of the pool have failed so far.
     failures: AtomicU64,
 }
@@ -284,7 +286,12 @@ impl<D: Driver> OwnPool<D> {
             Ok(driver)
         });
         drop(connect()?);
-        let connector = Arc::new(Connector { connect, last_error: Mutex::new(None), failures: AtomicU64::new(0) });
+        let connector = Arc::new(Connector {
+            connect,
+            last_error: Mutex::new(None),
+            failing: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+        });
         let pool = Pool::builder()
             .max_size(size.connections)
             .min_idle(Some(0))
@@ -297,9 +304,10 @@ impl<D: Driver> OwnPool<D> {
 
     fn no_connection(&self, error: r2d2::Error) -> Error {
         let last = self.connector.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let hint = if self.connector.failing.load(Ordering::Acquire) { NOT_REACHED } else { NO_CONNECTION };
         match last {
-            Some(last) => Error::unavailable(NO_CONNECTION).because(last),
-            None => Error::unavailable(NO_CONNECTION).because(error),
+            Some(last) => Error::unavailable(hint).because(last),
+            None => Error::unavailable(hint).because(error),
         }
     }
 }
@@ -333,7 +341,7 @@ impl<D: Driver> Database for OwnPool<D> {
         // Whatever the server's words are (a wrong password, a database that allows no connections): it is not to be had.
         let unavailable = |error: Error| match error.is_unavailable() {
             true => error,
-            false => Error::unavailable("no connection to the database").because(error),
+            false => Error::unavailable(NOT_REACHED).because(error),
         };
         Ok(open().map_err(unavailable)?)
     }
@@ -343,6 +351,7 @@ impl<D: Driver> Database for OwnPool<D> {
 /// ones; asking every time would cost each verb a round trip.
 const TRUSTED: Duration = Duration::from_secs(5);
 
+const NOT_REACHED: &str = "no connection to the database";
 const NO_CONNECTION: &str =
     "no connection to the database: it cannot be reached, or all connections of the pool are in use";
 
@@ -354,8 +363,10 @@ impl<D: Driver> ManageConnection for Manager<D> {
     type Error = Error;
 
     fn connect(&self) -> Result<Kept<D>> {
-        self.0.open().map_err(|error| {
-            let copy = Error::unavailable(NO_CONNECTION).because(error.to_string());
+        let opened = self.0.open();
+        self.0.failing.store(opened.is_err(), Ordering::Release);
+        opened.map_err(|error| {
+            let copy = Error::unavailable(NOT_REACHED).because(error.to_string());
             *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             copy
         })

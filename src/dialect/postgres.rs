@@ -435,6 +435,7 @@ fn classify_state(code: &SqlState, constraint: Option<&str>) -> Option<Error> {
         SqlState::UNIQUE_VIOLATION if constraint == Some("drip_job_unique") => Some(Error::unique_conflict(None)),
         SqlState::READ_ONLY_SQL_TRANSACTION => Some(Error::unavailable("the database is read-only; is it a replica?")),
         SqlState::QUERY_CANCELED => Some(Error::cancelled()),
+        SqlState::INVALID_CATALOG_NAME => Some(Error::no_database("PostgreSQL has no such database")),
         SqlState::INVALID_SQL_STATEMENT_NAME | SqlState::DUPLICATE_PSTATEMENT => Some(Error::unsupported(NO_PREPARED)),
         SqlState::TOO_MANY_CONNECTIONS | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
             Some(Error::unavailable("PostgreSQL ended the connection"))

@@ -143,7 +143,7 @@ const CHECKS: &[Check] = &[
     Check {
         name: "workers",
         of: ALL,
-        why: "Jobs of a worker that is silent wait until another notices that it has died.",
+        why: "Without a worker no job runs; jobs of one that is silent wait until another notices that it has died.",
         look: work::workers,
     },
     Check { name: "paused", of: ALL, why: "Jobs of a paused queue wait until it is resumed.", look: work::paused },

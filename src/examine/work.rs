@@ -156,6 +156,7 @@ pub(super) fn schedules(client: &Client) -> Result<Vec<Seen>> {
     let overdue: Vec<String> = overdue.map(|schedule| schedule.name.clone()).collect();
     if overdue.is_empty() {
         return Ok(Seen::fine(match schedules.len() {
+            0 => "there is no schedule, or none that is not paused".to_owned(),
             1 => "1 schedule is looked after".to_owned(),
             several => format!("{several} schedules are looked after"),
         }));

@@ -185,8 +185,26 @@ on_every_database! {
             let client = client.clone();
             std::thread::spawn(move || insert_job(&client, plain("k"))).join().unwrap().unwrap_err()
         });
-        assert!(error.is_unavailable() && error.is_transient(), "{error}");
+        assert!(error.is_unavailable() && error.is_transient() && error.to_string().contains("are in use"), "{error}");
         insert_job(&client, plain("k")).unwrap().into_job();
+    }
+}
+
+#[test]
+fn a_pool_that_cannot_reach_its_database_does_not_say_that_it_is_in_use() {
+    let mut first = true;
+    let attempts = std::sync::Mutex::new(move || std::mem::replace(&mut first, false));
+    let connect = move || match (attempts.lock().unwrap())() {
+        true => rusqlite::Connection::open_in_memory(),
+        false => Err(rusqlite::Error::InvalidPath("moved.db".into())),
+    };
+    let client = Client::builder().pool_timeout(std::time::Duration::from_millis(50)).from_connector(connect).unwrap();
+    // Of those that wait together, one is given the driver's own error.
+    for _ in 0..2 {
+        let error = drip::list_queues(&client).unwrap_err();
+        let text = error.to_string();
+        assert!(error.is_unavailable() && text.contains("no connection to the database: "), "{text}");
+        assert!(text.contains("moved.db") && !text.contains("are in use"), "{text}");
     }
 }
 

@@ -48,6 +48,33 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// As [`wrapped`], but broken at a blank where there is one in the line; what is blank otherwise stays.
+pub fn folded(text: &str, width: usize) -> Vec<String> {
+    let (mut lines, mut rest) = (Vec::new(), text);
+    loop {
+        let line = fitting(rest, width);
+        if line.len() == rest.len() {
+            lines.push(rest.to_owned());
+            return lines;
+        }
+        // A blank right behind the line is as good, and is not seen at its end; one that only indents is none.
+        let blank = if rest[line.len()..].starts_with(' ') { Some(line.len()) } else { line.rfind(' ') };
+        let end = blank.filter(|end| !line[..*end].trim().is_empty());
+        lines.push(line[..end.unwrap_or(line.len())].to_owned());
+        rest = &rest[end.map_or(line.len(), |end| end + 1)..];
+    }
+}
+
+/// As much of the start as this width has room for.
+fn fitting(text: &str, width: usize) -> &str {
+    let mut taken = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        taken += self::width(c.encode_utf8(&mut [0; 4]));
+        taken > width.max(2)
+    });
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
 /// In lines of this width at the most, broken between words; a word that is longer is broken itself.
 pub fn worded(text: &str, width: usize) -> Vec<String> {
     if self::width(text) <= width {
@@ -86,6 +113,14 @@ mod tests {
         assert_eq!(wrapped("abcdef", 4), ["abcd", "ef"]);
         assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
         assert_eq!(wrapped("", 4), [""]);
+        assert_eq!(folded("  no such file, alas", 9), ["  no such", "file,", "alas"]);
+        assert_eq!(folded("a  longestword b", 6), ["a ", "longes", "tword", "b"]);
+        assert_eq!(
+            (folded("", 4), folded("ab", 2), folded("   abc", 4)),
+            (vec![String::new()], vec!["ab".to_owned()], vec!["   a".to_owned(), "bc".to_owned()])
+        );
+        // A line is looked at, and not all that is left: a megabyte is drawn at once.
+        assert_eq!(folded(&"a".repeat(1 << 20), 64).len(), 1 << 14);
         assert_eq!(worded("no such file, alas", 8), ["no such", "file,", "alas"]);
         assert_eq!(worded("a 日本語日本 b", 5), ["a", "日本", "語日", "本 b"]);
         assert_eq!((worded("", 5), worded("a  b", 5)), (vec![String::new()], vec!["a  b".to_owned()]));

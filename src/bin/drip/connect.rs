@@ -91,6 +91,9 @@ fn connect(global: &Global, url: &str, connections: u32) -> Outcome<Client> {
 /// What to look at when nobody is let in.
 fn hint(global: &Global, url: &str, error: &drip::Error) -> Option<String> {
     let is_file = url.starts_with("sqlite:");
+    if error.is_no_database() {
+        return Some(database_hint(global, url));
+    }
     if error.is_refused() {
         return Some(login_hint(global, url));
     }
@@ -117,6 +120,22 @@ fn login_hint(global: &Global, url: &str) -> String {
     format!(
         "{place} names {user} and {password}; nothing else is asked for one, neither ~/.pgpass nor ~/.my.cnf. {ENCODED}"
     )
+}
+
+/// Which database was asked for; the password has done its part.
+fn database_hint(global: &Global, url: &str) -> String {
+    let place = place(global, url);
+    match database(url) {
+        "" => format!("{place} names no database; it stands behind the host: …host/name"),
+        name => format!("{place} names database {}: check the name, or make it and then `drip migrate`", quoted(name)),
+    }
+}
+
+/// The database's name in a URL.
+fn database(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (_, name) = rest.rsplit_once('@').unwrap_or(("", rest)).1.split_once('/').unwrap_or_default();
+    name.split('?').next().unwrap_or_default()
 }
 
 /// Where the URL stands.

@@ -10,6 +10,7 @@ use crate::{
     json::{FindingDocument, FindingsDocument},
     output::Output,
     table,
+    time::with_local_times,
 };
 
 /// Something should be seen to.
@@ -51,7 +52,7 @@ fn show(output: &mut Output, findings: &[Finding]) -> Outcome {
     }
     findings.iter().try_for_each(|finding| {
         let severity = output.painted(&format!("{:<8}", finding.severity), table::colour(finding.severity));
-        output.line(format!("{severity} {}: {}", finding.check, escaped(&finding.what)))?;
+        output.line(format!("{severity} {}: {}", finding.check, escaped(&with_local_times(&finding.what))))?;
         if finding.severity > Severity::Fine {
             output.line(format!("           {}", finding.why))?;
             advice(finding).try_for_each(|line| output.line(line))?;

@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct StatsCommand {
-    /// Again and again, until Ctrl+C; how often
+    /// Again and again, until Ctrl+C; how often, by default every 2 s
     #[arg(long, short, value_name = "DURATION", value_parser = duration, num_args = 0..=1, default_missing_value = "2s")]
     watch: Option<Duration>,
 }

@@ -65,6 +65,20 @@ pub fn local_with_zone(time: Timestamp) -> String {
     time.to_zoned(zone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
+/// A sentence with times in UTC after `since` or `at`, as the library has them, told as [`local_with_zone`] does.
+pub fn with_local_times(sentence: &str) -> String {
+    let mut before = "";
+    let words = sentence.split(' ').map(|word| {
+        let (bare, dated) = (word.trim_end_matches([';', ',', '.']), matches!(before, "since" | "at"));
+        before = word;
+        match bare.parse::<Timestamp>() {
+            Ok(time) if dated => local_with_zone(time) + &word[bare.len()..],
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A span of time as it is said in a sentence, in its two largest units.
 pub fn in_words(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -120,6 +134,20 @@ mod tests {
             [(250, "250 ms"), (59_900, "59 s"), (61_000, "1 min 1 s"), (41_203_700, "11 h 26 min"), (86_400_000, "1 d")]
         {
             assert_eq!(in_words(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
+    fn a_sentence_has_the_times_of_this_machine() {
+        let told = local_with_zone("2030-01-31T09:00:00.25Z".parse().unwrap());
+        for (sentence, wanted) in [
+            ("paused, since 2030-01-31T09:00:00.25Z; 1 job waits", format!("paused, since {told}; 1 job waits")),
+            ("cleared away at 2030-01-31T09:00:00.250001Z", format!("cleared away at {told}")),
+            // Somebody's name, and no time of ours.
+            ("of 2030-01-31T09:00:00Z", "of 2030-01-31T09:00:00Z".to_owned()),
+            ("look at  it", "look at  it".to_owned()),
+        ] {
+            assert_eq!(with_local_times(sentence), wanted);
         }
     }
 

@@ -5,7 +5,7 @@ use std::{io::BufRead, process::Stdio};
 use serde_json::{Value, json};
 
 use super::{
-    program::{command, done, drip},
+    program::{Ran, command, done, drip},
     real_time,
 };
 
@@ -33,6 +33,20 @@ on_every_database! {
         let ran = drip(db, &["doctor", "-q"]);
         assert!(ran.code == 6 && ran.out.contains("problem  schema_drift: drip_job_due is missing"), "{}", ran.out);
         assert!(ran.out.contains("\n        >  "), "{}", ran.out);
+    }
+
+    fn times_are_those_of_this_machine_for_people_and_utc_in_json(db: &Db) {
+        done(db, &["jobs", "insert", "work"]);
+        done(db, &["queues", "pause", "default"]);
+        let run = |format: &str| -> Ran {
+            command(&db.url, &["doctor", "--format", format]).env("TZ", "JST-9").output().unwrap().into()
+        };
+        let told = run("table").out;
+        let since = told.split("queue \"default\" is paused, since ").nth(1).unwrap_or_else(|| panic!("{told}"));
+        assert!(since[19..].starts_with(" JST; 1 job waits\n") && since[10..11] == *" ", "{since}");
+        let told = run("json").out;
+        let since = told.split("is paused, since ").nth(1).unwrap_or_else(|| panic!("{told}"));
+        assert!(since.split(';').next().is_some_and(|time| time.parse::<jiff::Timestamp>().is_ok()), "{since}");
     }
 
     fn a_database_that_is_not_migrated_is_a_problem_with_a_cure(db: &Db) {

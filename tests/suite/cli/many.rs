@@ -28,6 +28,11 @@ on_every_database! {
     fn a_line_that_is_no_job_is_named_and_what_came_before_stays(db: &Db) {
         let ran = fed(db, &["jobs", "load", "-"], "{\"kind\": \"a\"}\n\n{\"args\": {}}\n");
         assert!(ran.code == 2 && ran.err.contains("line 3") && ran.err.contains("nothing was inserted"), "{}", ran.err);
+        // What reads as a job, and is refused as one.
+        for (lines, told) in [("{\"kind\": \"a\"}\n\n{\"kind\": \"\"}\n", "line 3: kind: "), ("{\"kind\": \"a\", \"tags\": [\"\"]}\n", "line 1: ")] {
+            let ran = fed(db, &["jobs", "load", "-"], lines);
+            assert!(ran.code == 2 && ran.err.contains(told) && !ran.err.contains("batch"), "{}", ran.err);
+        }
         assert_eq!(db.jobs(), 0);
         let lines = "{\"kind\": \"a\"}\n".repeat(5001) + "{";
         let ran = fed(db, &["jobs", "load", "-"], &lines);

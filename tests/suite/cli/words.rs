@@ -165,6 +165,21 @@ fn whoever_is_not_let_in_is_told_who_it_was() {
 }
 
 #[test]
+fn whoever_names_a_database_that_is_not_there_is_told_that_and_nothing_of_passwords() {
+    for dialect in [Dialect::Postgres, Dialect::Mariadb] {
+        Db::run(dialect, Place::Own, |db| {
+            let server = db.url.rsplit_once('/').unwrap().0;
+            let url = format!("{server}/no_such_database");
+            let ran: Ran = command(&url, &["jobs", "list"]).output().unwrap().into();
+            let told = "DRIP_URL names database \"no_such_database\": check the name";
+            assert!(ran.code == 1 && ran.err.contains("has no such database") && ran.err.contains(told), "{}", ran.err);
+            assert!(!ran.err.contains("password"), "{}", ran.err);
+            assert!(drip::Client::connect(&url).is_err_and(|error| error.is_no_database() && error.is_refused()));
+        });
+    }
+}
+
+#[test]
 fn a_time_zone_that_is_none_is_said_once() {
     Db::run(Dialect::Sqlite, Place::Own, |db| {
         done(db, &["jobs", "insert", "work", "--at", "2040-01-31T09:00:00Z"]);

@@ -30,18 +30,19 @@ pub struct LoadCommand {
 impl LoadCommand {
     pub fn run(self, app: &mut App) -> Outcome {
         let client = app.client()?;
-        let (mut batch, mut loaded) = (Vec::new(), 0);
+        let (mut batch, mut numbers, mut loaded) = (Vec::new(), Vec::new(), 0);
         for (index, line) in self.lines()?.enumerate() {
             let unreadable = |error: io::Error| Failure::failed(format!("line {}: {error}", index + 1));
             let line = line.map_err(unreadable).map_err(|failure| so_far(failure, loaded))?;
             if !line.trim().is_empty() {
                 batch.push(job(index + 1, &line).map_err(|failure| so_far(failure, loaded))?);
+                numbers.push(index + 1);
             }
             if batch.len() == BATCH {
-                loaded += insert(&client, &mut batch).map_err(|failure| so_far(failure, loaded))?;
+                loaded += insert(&client, &mut batch, &mut numbers).map_err(|failure| so_far(failure, loaded))?;
             }
         }
-        loaded += insert(&client, &mut batch).map_err(|failure| so_far(failure, loaded))?;
+        loaded += insert(&client, &mut batch, &mut numbers).map_err(|failure| so_far(failure, loaded))?;
         app.output.one(&LoadedDocument { inserted: loaded }, |output| {
             output.line(format!("{} inserted.", counted(loaded, "job")))
         })
@@ -60,8 +61,22 @@ fn job(number: usize, line: &str) -> Outcome<NewJob> {
     new_job(line).map_err(|problem| Failure::usage(format!("line {number}: {problem}")))
 }
 
-fn insert(client: &Client, batch: &mut Vec<NewJob>) -> Outcome<u64> {
-    Ok(drip::insert_many_fast(client, batch.drain(..))? as u64)
+/// `numbers` are those of the lines that the jobs stand in.
+fn insert(client: &Client, batch: &mut Vec<NewJob>, numbers: &mut Vec<usize>) -> Outcome<u64> {
+    let inserted = drip::insert_many_fast(client, batch.drain(..)).map_err(|error| by_line(error, numbers))?;
+    numbers.clear();
+    Ok(inserted as u64)
+}
+
+/// Whoever wrote the file counts lines, not jobs of a batch.
+fn by_line(error: drip::Error, numbers: &[usize]) -> Failure {
+    let text = error.to_string();
+    let named = text.strip_prefix("job ").and_then(|rest| rest.split_once(" of the batch: "));
+    let line = named.and_then(|(index, problem)| Some((numbers.get(index.parse::<usize>().ok()?)?, problem)));
+    match line {
+        Some((number, problem)) => Failure::usage(format!("line {number}: {problem}")),
+        None => error.into(),
+    }
 }
 
 /// What was inserted before stays.

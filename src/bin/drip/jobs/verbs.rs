@@ -29,7 +29,7 @@ pub struct RetryCommand {
 #[derive(Debug, Args)]
 pub struct SnoozeCommand {
     /// For how long
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    #[arg(long = "for", alias = "in", value_name = "DURATION", value_parser = duration)]
     delay: Duration,
     #[command(flatten)]
     which: Which,

@@ -24,6 +24,8 @@ use crate::time::zone;
 
 /// However long an answer takes, the next question is put off for no longer.
 const LONGEST_REST: Duration = Duration::from_secs(10);
+/// An answer that takes no longer is not spoken of.
+pub const PATIENCE: Duration = Duration::from_millis(500);
 /// For how long the result of a change is shown.
 const NOTICE: Duration = Duration::from_secs(5);
 
@@ -222,9 +224,15 @@ impl Ui {
         asked.map_or((None, None), |asked| (ago(asked.since), ago(asked.answered)))
     }
 
-    /// What the database had against the latest questions of this screen.
+    /// What the database had against the latest questions of this screen; while it lets this screen wait, what it had
+    /// against the latest of all.
     pub fn trouble(&self) -> Option<&str> {
-        let mut asked = self.questions().into_iter().filter_map(|question| self.asked.get(&question.topic()));
-        asked.find_map(|asked| asked.trouble.as_deref())
+        let questions = self.questions();
+        let mut asked = questions.iter().filter_map(|question| self.asked.get(&question.topic()));
+        asked.find_map(|asked| asked.trouble.as_deref()).or_else(|| {
+            let waits = self.freshness().0.is_some_and(|waiting| waiting >= PATIENCE);
+            let latest = self.asked.values().filter(|asked| asked.tried.is_some()).max_by_key(|asked| asked.tried);
+            latest.filter(|_| waits).and_then(|asked| asked.trouble.as_deref())
+        })
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{FRAME, nothing, right, section};
 use crate::{
-    cells::{cut, padded, wrapped},
+    cells::{cut, folded, padded, width},
     escape::{escaped, escaped_json, escaped_lines},
     tui::{
         human::{between, moment, relative},
@@ -23,6 +23,8 @@ use crate::{
 
 /// The names of fields.
 const NAME: usize = 11;
+/// The parts of a field: its name, its value, and a gap.
+const FIELD: usize = 3;
 /// Two fields a line, from this width on.
 const TWO_COLUMNS: usize = 70;
 
@@ -94,7 +96,7 @@ impl Page {
 
     /// Text of several lines, harmless already, as long as need be.
     fn block(&mut self, text: &str, style: Style) {
-        for piece in wrapped(text, self.width.saturating_sub(2)) {
+        for piece in folded(text, self.width.saturating_sub(2)) {
             self.push(format!("  {piece}"), style);
         }
     }
@@ -104,7 +106,7 @@ impl Page {
         let style = self.theme.state(job.state).patch(self.theme.strong());
         let text = reason(job, why, self.now);
         let room = self.width.saturating_sub(NAME + 1);
-        for (index, piece) in wrapped(&escaped(&text), room).into_iter().enumerate() {
+        for (index, piece) in folded(&escaped(&text), room).into_iter().enumerate() {
             let state = if index == 0 { job.state.name() } else { "" };
             let state = Span::styled(padded(state, NAME + 1, false), style);
             self.lines.push(Line::from(vec![state, Span::raw(piece)]));
@@ -112,18 +114,31 @@ impl Page {
     }
 
     fn fields(&mut self, job: &Job) {
-        let fields = fields(job, self.now);
         let columns = if self.width >= TWO_COLUMNS { 2 } else { 1 };
-        let each = self.width / columns;
-        for row in fields.chunks(columns) {
-            let field = |(name, value): &(&str, String)| {
-                [
-                    Span::styled(padded(name, NAME + 1, false), self.theme.dim()),
-                    Span::raw(padded(&escaped(value), each.saturating_sub(NAME + 3), false)),
-                    Span::raw("  "),
-                ]
-            };
-            self.lines.push(Line::from(row.iter().flat_map(field).collect::<Vec<_>>()));
+        let room = (self.width / columns).saturating_sub(NAME + 3);
+        let mut row: Vec<Span<'static>> = Vec::new();
+        for (name, value) in fields(job, self.now) {
+            let value = escaped(&value);
+            if width(&value) > room || row.len() == columns * FIELD {
+                self.lines.extend((!row.is_empty()).then(|| Line::from(std::mem::take(&mut row))));
+            }
+            if width(&value) > room {
+                self.long_field(name, &value);
+                continue;
+            }
+            row.push(Span::styled(padded(name, NAME + 1, false), self.theme.dim()));
+            row.push(Span::raw(padded(&value, room, false)));
+            row.push(Span::raw("  "));
+        }
+        self.lines.extend((!row.is_empty()).then(|| Line::from(row)));
+    }
+
+    /// One that needs a line for itself, or several.
+    fn long_field(&mut self, name: &str, value: &str) {
+        for (index, piece) in folded(value, self.width.saturating_sub(NAME + 1)).into_iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            let name = Span::styled(padded(name, NAME + 1, false), self.theme.dim());
+            self.lines.push(Line::from(vec![name, Span::raw(piece)]));
         }
     }
 
@@ -185,6 +200,7 @@ fn reason(job: &Job, why: &Why, now: Timestamp) -> String {
             let times = if *failed == 1 { "once".to_owned() } else { format!("{failed} times") };
             format!("it has failed {times}, and is tried again {}", relative(job.scheduled_at, now))
         }
+        Why::Expired { at } => format!("its time to begin was over {}", relative(*at, now)),
         why => why.to_string(),
     }
 }

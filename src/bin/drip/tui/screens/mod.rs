@@ -22,7 +22,7 @@ use ratatui::{
 
 use super::{
     human::lasting,
-    state::{Dialog, Tab, Ui},
+    state::{Dialog, Looked, PATIENCE, Tab, Ui},
     theme::Theme,
 };
 use crate::{
@@ -34,8 +34,6 @@ use crate::{
 const SMALLEST: (u16, u16) = (60, 16);
 /// Above every screen, and below it.
 const FRAME: u16 = 2;
-/// An answer that takes no longer is not spoken of.
-const PATIENCE: Duration = Duration::from_millis(500);
 /// A message takes no more of the screen.
 const MOST_LINES: usize = 6;
 const SPINNER: [&str; 8] = ["⣷", "⣯", "⣟", "⡿", "⢿", "⣻", "⣽", "⣾"];
@@ -126,6 +124,7 @@ fn status(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
 
 fn hints(ui: &Ui) -> &'static str {
     match (&ui.job, ui.tab) {
+        (Some(Looked { gone: true, .. }), _) => "esc back  ? keys",
         (Some(_), _) => "c cancel  t retry  d discard  x delete  esc back  ? keys",
         (None, Tab::Overview) => "enter open  / filter  r refresh  a auto  q quit  ? keys",
         (None, Tab::Jobs) => "enter open  / filter  space select  c cancel  t retry  ? keys",
@@ -171,6 +170,16 @@ fn section(frame: &mut Frame, area: Rect, heading: &str, theme: Theme) -> Rect {
     ]);
     frame.render_widget(line, Rect { height: area.height.min(1), ..area });
     Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area }
+}
+
+/// In the heading of a table: which of its rows are on the screen, where that is not all.
+fn part(frame: &mut Frame, area: Rect, first: usize, all: usize, theme: Theme) {
+    // The heading, and the names of the columns.
+    let shown = usize::from(area.height).saturating_sub(2);
+    if all > shown {
+        let words = format!(" {}–{} of {all} ", first + 1, (first + shown).min(all));
+        right(frame, Rect { height: area.height.min(1), ..area }, Span::styled(words, theme.dim()));
+    }
 }
 
 /// In place of a list: why there is none.

@@ -9,7 +9,7 @@ use ratatui::{
     widgets::{RenderDirection, Sparkline},
 };
 
-use super::{nothing, queues, section};
+use super::{nothing, part, queues, section};
 use crate::{
     cells::padded,
     tui::{
@@ -47,12 +47,13 @@ pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     states(frame, left, &overview.counts, ui.list().cursor, theme);
     rates(frame, right, ui, theme);
 
-    let inner = section(frame, middle, "Queues", theme);
+    let inner = section(frame, middle, queues::heading(&overview.queues), theme);
     let at = ui.list().cursor.checked_sub(State::ALL.len()).map(|cursor| {
         let mut list = List { cursor, offset: 0 };
         list.settle(overview.queues.len(), usize::from(inner.height).saturating_sub(1));
         list
     });
+    part(frame, middle, at.map_or(0, |list| list.offset), overview.queues.len(), theme);
     match overview.queues.is_empty() {
         true => nothing(frame, inner, asked, "No queue has a row, and in none a job waits.", theme),
         false => queues::table(frame, inner, &overview.queues, at, ui.now(), theme),
@@ -60,11 +61,13 @@ pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
 
     let [left, right] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(bottom);
     let inner = section(frame, left, "Workers", theme);
+    part(frame, left, 0, overview.workers.len(), theme);
     match overview.workers.is_empty() {
         true => nothing(frame, inner, asked, "Nobody is at work.", theme),
         false => workers(frame, inner, &overview.workers, ui.now(), theme),
     }
     let inner = section(frame, right, "Schedules", theme);
+    part(frame, right, 0, overview.schedules.len(), theme);
     match overview.schedules.is_empty() {
         true => nothing(frame, inner, asked, "There is no schedule.", theme),
         false => schedules(frame, inner, &overview.schedules, ui.now(), theme),

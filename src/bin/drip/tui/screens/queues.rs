@@ -4,7 +4,7 @@ use drip::QueueSummary;
 use jiff::Timestamp;
 use ratatui::{Frame, layout::Rect};
 
-use super::{nothing, section};
+use super::{nothing, part, section};
 use crate::tui::{
     columns::{self, Cell, Column},
     human::{lasting, relative},
@@ -24,13 +24,17 @@ const COLUMNS: [Column; 6] = [
 
 pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     let queues = ui.queues.as_deref().unwrap_or_default();
-    let all = queues.iter().any(|queue| queue.all_paused_at.is_some());
-    let heading = if all { "Queues: all are paused" } else { "Queues" };
-    let inner = section(frame, area, heading, theme);
+    let inner = section(frame, area, heading(queues), theme);
+    part(frame, area, ui.list().offset, queues.len(), theme);
     match queues.is_empty() {
         true => nothing(frame, inner, ui.queues.is_some(), "No queue has a row, and in none a job waits.", theme),
         false => table(frame, inner, queues, Some(ui.list()), ui.now(), theme),
     }
+}
+
+pub fn heading(queues: &[QueueSummary]) -> &'static str {
+    let all = queues.iter().any(|queue| queue.all_paused_at.is_some());
+    if all { "Queues: all are paused" } else { "Queues" }
 }
 
 /// As the overview has them too.

@@ -3,7 +3,7 @@
 use drip::ScheduleInfo;
 use ratatui::{Frame, layout::Rect};
 
-use super::{nothing, section};
+use super::{nothing, part, section};
 use crate::tui::{
     columns::{self, Cell, Column},
     human::{moment, relative},
@@ -17,6 +17,7 @@ const NEXT: usize = 5;
 pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     let schedules = ui.schedules.as_deref().unwrap_or_default();
     let inner = section(frame, area, "Schedules", theme);
+    part(frame, area, ui.list().offset, schedules.len(), theme);
     if schedules.is_empty() {
         return nothing(frame, inner, ui.schedules.is_some(), "There is no schedule.", theme);
     }

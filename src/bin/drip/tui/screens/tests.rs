@@ -2,11 +2,13 @@
 
 use std::{fs, time::Duration};
 
+use drip::{NewJob, Rule, Schedule};
 use ratatui::{Terminal, backend::TestBackend, style::Color};
+use serde_json::json;
 
 use super::*;
 use crate::tui::{
-    fixture::Stage,
+    fixture::{Stage, key},
     question::Flow,
     state::{Effect, Message},
 };
@@ -161,6 +163,52 @@ fn what_the_database_has_against_it_is_said_and_the_figures_stay() {
     stage.work();
     let screen = drawn(&stage.ui);
     assert!(!screen.contains('✗') && screen.contains("0 s old"), "{screen}");
+}
+
+#[test]
+fn what_the_database_has_against_it_is_said_on_the_next_screen_too_while_that_waits() {
+    let mut stage = Stage::new(SMALL);
+    stage.press("3");
+    stage.later(Duration::from_secs(3));
+    let [Effect::Ask(number, question)] = &stage.ui.effects()[..] else { panic!("the queues are asked for") };
+    let mut answer = question.ask(&stage.client, *number);
+    answer.found = Err(drip::Error::other("no route"));
+    stage.ui.update(Message::Answered(answer));
+    stage.ui.update(Message::Key(key("5")));
+    assert!(!drawn(&stage.ui).contains("no route"));
+    stage.later(Duration::from_secs(1));
+    let screen = drawn(&stage.ui);
+    assert!(screen.contains("✗ no route") && screen.contains("asking for 1 s"), "{screen}");
+    stage.work();
+    assert!(!drawn(&stage.ui).contains('✗'));
+}
+
+#[test]
+fn a_table_that_goes_on_below_the_screen_says_so() {
+    let mut stage = Stage::empty(SMALL);
+    for n in 0..30 {
+        drip::upsert_queue(&stage.client, &format!("queue {n:02}"), json!({})).unwrap();
+        let schedule = Schedule::new(format!("schedule {n:02}"), Rule::every("6h"), NewJob::new("work", json!({})));
+        drip::upsert_schedule(&stage.client, schedule).unwrap();
+        drip::renew_lease(&stage.client, &format!("worker {n:02}"), Duration::from_secs(60)).unwrap();
+    }
+    let screen = drawn(&stage.press("1r").ui);
+    for part in [" 1–4 of 30", " 1–3 of 30"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+    for tab in ["3", "4", "5"] {
+        assert!(drawn(&stage.press(tab).ui).contains(" 1–20 of 30"), "{}", drawn(&stage.ui));
+        assert!(drawn(&stage.press("G").ui).contains(" 11–30 of 30"), "{}", drawn(&stage.ui));
+    }
+}
+
+#[test]
+fn a_name_that_is_long_is_whole_where_there_is_a_line_for_it() {
+    let mut stage = Stage::new(SMALL);
+    let worker = "worker-on-a-host-with-a-long-name.example.com:4242";
+    let id = drip::fetch_jobs(&stage.client, "mail", worker, 1).unwrap()[0].id;
+    let screen = drawn(&stage.press(&format!("/{id}<enter><enter>")).ui);
+    assert!(screen.contains(&format!("claimed by  {worker}\n")), "{screen}");
 }
 
 #[test]

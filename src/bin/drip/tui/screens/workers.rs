@@ -3,7 +3,7 @@
 use drip::WorkerInfo;
 use ratatui::{Frame, layout::Rect};
 
-use super::{nothing, section};
+use super::{nothing, part, section};
 use crate::tui::{
     columns::{self, Cell, Column},
     human::relative,
@@ -25,6 +25,7 @@ const COLUMNS: [Column; 8] = [
 pub fn draw(frame: &mut Frame, area: Rect, ui: &Ui, theme: Theme) {
     let workers = ui.workers.as_deref().unwrap_or_default();
     let inner = section(frame, area, "Workers", theme);
+    part(frame, area, ui.list().offset, workers.len(), theme);
     if workers.is_empty() {
         return nothing(frame, inner, ui.workers.is_some(), "Nobody is at work.", theme);
     }
