@@ -255,6 +255,7 @@ impl Move {
     pub(super) fn give_up_place(&mut self, before: &Job) {
         self.job = Job {
             errors: std::mem::take(&mut self.job.errors),
+            odd_errors: self.job.odd_errors.take(),
             metadata: std::mem::take(&mut self.job.metadata),
             unique_states: before.unique_states & !State::Discarded.bit(),
             ..before.clone()
@@ -264,6 +265,7 @@ impl Move {
 
     fn record(&mut self, error: &str, trace: &str, at: Timestamp) {
         errors::append(&mut self.job.errors, AttemptError::new(self.job.attempt, at, error, trace));
+        self.job.odd_errors = None;
         self.errors_changed = true;
     }
 

@@ -27,7 +27,7 @@ on_every_database_and_place! {
         assert_eq!((some.counts.len(), some.total()), (1, exact(5)));
         assert_eq!(asked(&JobFilter::new().states([])).counts, []);
         assert_eq!(asked(&JobFilter::new().tag("a")).total(), exact(16));
-        let error = db.on(|on| count_jobs(on, &JobFilter::new().kind("\0"))).unwrap_err();
+        let error = db.on(|on| count_jobs(on, &JobFilter::new().kind(""))).unwrap_err();
         assert!(error.is_invalid_input());
     }
 }

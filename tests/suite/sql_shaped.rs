@@ -267,7 +267,7 @@ on_every_database_and_place! {
         }
     }
 
-    fn what_is_no_name_is_refused_everywhere(db: &Db) {
+    fn what_is_no_name_is_refused_where_it_would_be_new_and_names_nothing(db: &Db) {
         let id = db.insert(NewJob::new("k", json!({}))).id;
         let job = || NewJob::new("k", json!({}));
         for text in no_names() {
@@ -288,7 +288,7 @@ on_every_database_and_place! {
                 verbs.push(refusal(field, |on| insert_many(on, [job.clone()])));
                 verbs.push(refusal(field, |on| insert_many_fast(on, [job.clone()])));
             }
-            for (field, filter) in &filters {
+            for (field, filter) in filters.iter().filter(|_| text.is_empty()) {
                 verbs.push(refusal(field, |on| list_jobs(on, filter, Page::default())));
                 verbs.push(refusal(field, |on| count_jobs(on, filter)));
                 verbs.push(refusal(field, |on| retry_jobs(on, filter)));
@@ -297,6 +297,16 @@ on_every_database_and_place! {
                 verbs.push(refusal(field, |on| delete_jobs(on, filter)));
             }
             refused(db, &text, &verbs);
+            // Plain SQL may have written it: it can be looked for, and is not there.
+            for (field, filter) in filters.iter().filter(|_| !text.is_empty()) {
+                let case = format!("{field} {text:?}");
+                assert_eq!(db.on(|on| list_jobs(on, filter, Page::default())).unwrap().jobs, [], "{case}");
+                assert_eq!(db.on(|on| count_jobs(on, filter)).unwrap().total().number, 0, "{case}");
+                assert_eq!(db.on(|on| retry_jobs(on, filter)).unwrap().changed, 0, "{case}");
+                assert_eq!(db.on(|on| cancel_jobs(on, filter)).unwrap().changed, 0, "{case}");
+                assert_eq!(db.on(|on| discard_jobs(on, filter)).unwrap().changed, 0, "{case}");
+                assert_eq!(db.on(|on| delete_jobs(on, filter)).unwrap(), 0, "{case}");
+            }
         }
         assert_eq!(db.jobs(), 1);
         assert_eq!(db.job(id).state, State::Available);
