@@ -214,10 +214,31 @@ mod tests {
     }
 
     #[test]
-    fn no_verb_but_retry_moves_a_final_job() {
-        for verb in [Verb::Complete, Verb::Fail, Verb::Snooze, Verb::Cancel, Verb::Discard] {
-            for state in State::ALL.into_iter().filter(|s| s.is_final()) {
-                assert_ne!(verb.on(state), Answer::Move, "{} of {state}", verb.name());
+    fn each_verb_does_in_each_state_what_the_table_says() {
+        // In the order of State::ALL: moves it, finds it there already, or refuses.
+        for (verb, answers) in [
+            (Verb::Complete, "-ma-----"),
+            (Verb::Fail, "-m------"),
+            (Verb::Snooze, "-m------"),
+            (Verb::Cancel, "mm-m-amm"),
+            (Verb::Discard, "mm-ma-mm"),
+            (Verb::GiveBack, "-m------"),
+            (Verb::Retry, "a--mmmm-"),
+            (Verb::Release, "a-----am"),
+            (Verb::Rescue, "-m------"),
+            (Verb::Expire, "m--m--mm"),
+            (Verb::Output, "mmmmmmmm"),
+            (Verb::Update, "m-mmmmmm"),
+            (Verb::Delete, "m-mmmmmm"),
+        ] {
+            for (state, answer) in State::ALL.into_iter().zip(answers.chars()) {
+                let expected = match answer {
+                    'm' => Answer::Move,
+                    'a' => Answer::Already,
+                    _ => Answer::Refuse,
+                };
+                assert_eq!(verb.on(state), expected, "{} of {state}", verb.name());
+                assert_eq!(verb.moves(state), expected == Answer::Move, "{} of {state}", verb.name());
             }
         }
     }

@@ -64,6 +64,7 @@ mod schema; // what the migrations lead to is what is on file
 mod search_timeout; // a search that takes too long is given up
 mod session; // every verb takes a client, a transaction, a plain or a pooled connection
 mod settings; // on a connection of the application's own, verbs change no setting and depend on none
+mod settling; // what ends at the same time is recorded at the same time
 mod soak; // however long a process works, it holds no more than at the beginning
 mod sql; // the SQL on file agrees with itself and with the code
 mod sql_shaped; // what looks like SQL is data
