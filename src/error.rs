@@ -234,6 +234,15 @@ impl Error {
         self
     }
 
+    /// Names the job that cannot be read.
+    #[must_use]
+    pub(crate) fn in_job(mut self, id: i64) -> Self {
+        if let Kind::Corrupt(what) = &mut self.0.kind {
+            *what = format!("job {id}: {what}");
+        }
+        self
+    }
+
     /// Names the job of a batch that was refused.
     #[must_use]
     pub(crate) fn of_job(mut self, index: usize) -> Self {

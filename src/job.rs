@@ -130,6 +130,11 @@ impl Job {
 
     /// Reads the columns that `{job}` names.
     pub(crate) fn read(row: &mut Row<'_>) -> Result<Job> {
+        let id = row.int()?;
+        Job::read_after(id, row).map_err(|error| error.in_job(id))
+    }
+
+    fn read_after(id: i64, row: &mut Row<'_>) -> Result<Job> {
         let mut odd_errors = None;
         let mut errors = |text: &str| {
             let errors: Option<Vec<AttemptError>> = decoded(text);
@@ -137,7 +142,7 @@ impl Job {
             errors.unwrap_or_default()
         };
         Ok(Job {
-            id: row.int()?,
+            id,
             state: row.str()?.parse()?,
             queue: row.text()?,
             kind: row.text()?,

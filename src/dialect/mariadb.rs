@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use mysql::{
     Conn, IsolationLevel, Opts, OptsBuilder, TxOpts, UrlError, consts::CapabilityFlags, consts::ColumnType,
     prelude::Queryable,
@@ -20,7 +20,7 @@ use super::{
     pool::sealed,
     statement,
     statement::Text,
-    value::utf8,
+    value::{nearest, utf8},
 };
 use crate::{Error, Result};
 
@@ -182,20 +182,12 @@ impl Cells for mysql::Row {
             }
             mysql::Value::Bytes(bytes) => Cell::Bytes(bytes),
             &mysql::Value::Date(year, month, day, hour, minute, second, micros) => {
-                let time = timestamp([month, day, hour, minute, second], year, micros);
-                Cell::Time(time.ok_or_else(undecodable)?)
+                let date = [i64::from(year), month.into(), day.into()];
+                Cell::Time(nearest(date, [hour, minute, second].map(i64::from), micros.into()))
             }
             _ => return Err(undecodable()),
         })
     }
-}
-
-fn timestamp(parts: [u8; 5], year: u16, micros: u32) -> Option<Timestamp> {
-    let [month, day, hour, minute, second] = parts.map(|part| i8::try_from(part).ok());
-    let nanos = i32::try_from(micros).ok()?.checked_mul(1000)?;
-    let year = i16::try_from(year).ok()?;
-    let utc = civil::DateTime::new(year, month?, day?, hour?, minute?, second?, nanos).ok()?;
-    TimeZone::UTC.to_timestamp(utc).ok()
 }
 
 impl Driver for Conn {

@@ -25,7 +25,6 @@ use super::{
     pool::sealed,
     statement::Text,
     time_text,
-    value::utf8,
 };
 use crate::{Error, Result};
 
@@ -140,7 +139,7 @@ impl Cells for rusqlite::Row<'_> {
         Ok(match self.get_ref(index).map_err(classify)? {
             ValueRef::Null => Cell::Null,
             ValueRef::Integer(number) => Cell::Int(number),
-            ValueRef::Text(text) => Cell::Text(utf8(text)?),
+            ValueRef::Text(text) => std::str::from_utf8(text).map_or(Cell::Bytes(text), Cell::Text),
             ValueRef::Blob(bytes) => Cell::Bytes(bytes),
             ValueRef::Real(number) => return Err(Error::corrupt(format!("a column holds the fraction {number}"))),
         })

@@ -2,8 +2,9 @@
 //!
 //! Every value knows its type even when it is null, because PostgreSQL wants to be told before it plans.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 
+use super::connection::truncated;
 use crate::{Error, Result};
 
 /// A parameter.
@@ -75,11 +76,18 @@ impl<'r> Row<'r> {
     }
 
     pub(crate) fn text(&mut self) -> Result<String> {
-        self.str().map(str::to_owned)
+        self.text_or_null()?.ok_or_else(|| unexpected("text", &Cell::Null))
     }
 
+    /// What is not UTF-8, as SQLite keeps it if a program writes it, must not hide all the other rows: what stands for it
+    /// is U+FFFD.
     pub(crate) fn text_or_null(&mut self) -> Result<Option<String>> {
-        Ok(self.str_or_null()?.map(str::to_owned))
+        match self.cell()? {
+            Cell::Null => Ok(None),
+            Cell::Text(text) => Ok(Some(text.to_owned())),
+            Cell::Bytes(bytes) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
+            other => Err(unexpected("text", &other)),
+        }
     }
 
     /// Text that is looked at and not kept.
@@ -115,7 +123,10 @@ impl<'r> Row<'r> {
             Cell::Time(time) => Ok(Some(time)),
             Cell::Text(text) => match text.parse() {
                 Ok(time) => Ok(Some(time)),
-                Err(error) => Err(Error::corrupt(format!("{text:?} is not a time")).because(error)),
+                Err(error) => match parts(text) {
+                    Some((date, clock, micros)) => Ok(Some(nearest(date, clock, micros))),
+                    None => Err(Error::corrupt(format!("{text:?} is not a time")).because(error)),
+                },
             },
             other => Err(unexpected("a time", &other)),
         }
@@ -135,6 +146,30 @@ fn unexpected(wanted: &str, found: &Cell<'_>) -> Error {
 /// the times (`…00Z` would sort after `…00.5Z`), and the same form travels inside JSON to all three.
 pub(crate) fn time_text(time: Timestamp) -> String {
     format!("{time:.6}")
+}
+
+/// The microsecond next to what a calendar says, within the years that all databases read. A row that was written by hand
+/// must not fail the claim of all the others, and many write the last second of 9999, which is later than a [`Timestamp`]
+/// goes, for "never"; MariaDB may hold `0000-00-00`, SQLite the 31st of February.
+pub(super) fn nearest(date: [i64; 3], clock: [i64; 3], micros: i64) -> Timestamp {
+    let part = |number: i64, first: i64, last: i64| number.clamp(first, last) as i8;
+    let (year, month) = (date[0].clamp(1, 9999) as i16, part(date[1], 1, 12));
+    let day = part(date[2], 1, civil::date(year, month, 1).days_in_month().into());
+    let [hour, minute, second] = [part(clock[0], 0, 23), part(clock[1], 0, 59), part(clock[2], 0, 59)];
+    let nanos = micros.clamp(0, 999_999) as i32 * 1000;
+    let time = TimeZone::UTC.to_timestamp(civil::date(year, month, day).at(hour, minute, second, nanos));
+    time.unwrap_or_else(|_| truncated(Timestamp::MAX))
+}
+
+/// The numbers of a text of that form, whatever they are.
+fn parts(text: &str) -> Option<([i64; 3], [i64; 3], i64)> {
+    let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    if !form.eq(*b"0000-00-00T00:00:00.000000Z") {
+        return None;
+    }
+    let number = |from: usize, to: usize| text.get(from..to)?.parse().ok();
+    let date = [number(0, 4)?, number(5, 7)?, number(8, 10)?];
+    Some((date, [number(11, 13)?, number(14, 16)?, number(17, 19)?], number(20, 26)?))
 }
 
 #[cfg(test)]

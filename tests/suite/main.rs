@@ -42,6 +42,7 @@ mod migrate_mariadb; // where each statement commits by itself, what a crash lef
 mod model; // whatever is done in whatever order, every column is what a model in memory says
 mod notifications; // PostgreSQL's notifications are sent, heard, and done without
 mod odd_names; // what plain SQL has called by no proper name can be found, paused and resumed
+mod odd_times; // times that plain SQL wrote and no calendar has stop no queue
 mod on_duplicate; // a duplicate puts its content into the job that waits, and into no other
 mod once; // one job in the caller's thread, in one transaction
 mod outcomes; // what a handler answers is what becomes of its job

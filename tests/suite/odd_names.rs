@@ -6,7 +6,7 @@ use drip::{
 };
 use serde_json::json;
 
-use crate::support::Db;
+use crate::support::{Db, Place};
 
 /// Names that are refused when they are new.
 const ODD: [&str; 7] = [" a", "a ", "a\nb", "a\u{1b}[2J", "a\u{7f}", "a\u{9b}b", "a\u{202e}b"];
@@ -105,4 +105,18 @@ on_every_database_and_place! {
         assert_eq!(db.on(|on| list_schedules(on)).unwrap(), []);
         assert_eq!(db.on(|on| get_schedule(on, "\0")).unwrap(), None);
     }
+}
+
+#[test]
+fn what_is_not_utf8_hides_no_other_row() {
+    Db::run(Dialect::Sqlite, Place::Own, |db| {
+        db.execute("INSERT INTO drip_job (kind, queue, attempted_by) VALUES (CAST(X'FF41' AS TEXT), CAST(X'C328' AS TEXT), CAST(X'80' AS TEXT))");
+        insert(db, "mail");
+        let listed = list_jobs(&db.client, &JobFilter::new(), Page::oldest_first()).unwrap().jobs;
+        let kinds: Vec<&str> = listed.iter().map(|job| job.kind.as_str()).collect();
+        assert_eq!(kinds, ["\u{fffd}A", "mail"]);
+        assert_eq!((listed[0].queue.as_str(), listed[0].attempted_by.as_deref()), ("\u{fffd}(", Some("\u{fffd}")));
+        assert_eq!(list_queues(&db.client).unwrap().len(), 2);
+        assert_eq!(drip::cancel_job(&db.client, listed[0].id).unwrap().kind, "\u{fffd}A");
+    });
 }

@@ -1,6 +1,9 @@
 //! Many jobs at once: loaded from a file, and a change that somebody interrupts.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use drip::{Inserted, JobFilter, NewJob, OnDuplicate, Page, State, Unique, insert_job, insert_many_fast};
 use serde_json::{Value, json};
@@ -38,6 +41,28 @@ on_every_database! {
         let ran = fed(db, &["jobs", "load", "-"], &lines);
         assert!(ran.code == 2 && ran.err.contains("line 5002") && ran.err.contains("the first 5,000 jobs"), "{}", ran.err);
         assert_eq!(db.jobs(), 5000);
+    }
+
+    fn whoever_interrupts_a_load_is_told_how_far_it_went(db: &Db) {
+        let mut command = command(&db.url, &["jobs", "load", "-"]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // More may come: it waits, and holds some that it has not inserted.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all("{\"kind\": \"a\"}\n".repeat(5001).as_bytes()).unwrap();
+        input.flush().unwrap();
+        eventually("some are inserted", || db.jobs() == 5000);
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        assert!(ran.code == 1 && ran.err.contains("interrupted"), "{} {} {}", ran.code, ran.out, ran.err);
+        assert!(ran.err.contains("the first 5,000 jobs have been inserted"), "{}", ran.err);
+        assert_eq!(db.jobs(), 5000);
+        drop(input);
+    }
+
+    fn a_file_may_begin_with_a_byte_order_mark(db: &Db) {
+        let ran = fed(db, &["jobs", "load", "-"], "\u{feff}{\"kind\": \"a\"}\r\n\r\n{\"kind\": \"b\"}\r\n");
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "2 jobs inserted.\n", ""));
     }
 
     fn whoever_interrupts_a_change_is_told_how_far_it_went(db: &Db) {

@@ -3,20 +3,27 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader},
+    thread,
+    time::Duration,
 };
 
 use clap::Args;
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use drip::{Client, NewJob};
 
 use crate::{
     app::App,
     failure::{Failure, Outcome},
+    interrupt::Interrupt,
     json::{LoadedDocument, new_job},
     table::counted,
 };
 
 /// How many jobs are inserted by one transaction.
 const BATCH: usize = 5000;
+
+/// How soon whoever interrupts is heard.
+const BEAT: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub struct LoadCommand {
@@ -30,31 +37,81 @@ pub struct LoadCommand {
 impl LoadCommand {
     pub fn run(self, app: &mut App) -> Outcome {
         let client = app.client()?;
-        let (mut batch, mut numbers, mut loaded) = (Vec::new(), Vec::new(), 0);
-        for (index, line) in self.lines()?.enumerate() {
-            let unreadable = |error: io::Error| Failure::failed(format!("line {}: {error}", index + 1));
-            let line = line.map_err(unreadable).map_err(|failure| so_far(failure, loaded))?;
-            if !line.trim().is_empty() {
-                batch.push(job(index + 1, &line).map_err(|failure| so_far(failure, loaded))?);
-                numbers.push(index + 1);
-            }
-            if batch.len() == BATCH {
-                loaded += insert(&client, &mut batch, &mut numbers).map_err(|failure| so_far(failure, loaded))?;
-            }
-        }
-        loaded += insert(&client, &mut batch, &mut numbers).map_err(|failure| so_far(failure, loaded))?;
+        let mut lines = Lines { source: self.source()?, interrupt: Interrupt::watch()? };
+        let mut loaded = 0;
+        load(&client, &mut lines, &mut loaded).map_err(|failure| so_far(failure, loaded))?;
         app.output.one(&LoadedDocument { inserted: loaded }, |output| {
             output.line(format!("{} inserted.", counted(loaded, "job")))
         })
     }
 
-    fn lines(&self) -> Outcome<Box<dyn Iterator<Item = io::Result<String>>>> {
+    fn source(&self) -> Outcome<Source> {
         if self.path == "-" {
-            return Ok(Box::new(io::stdin().lines()));
+            return Ok(Source::Input(input()));
         }
         let unreadable = |error| Failure::usage(format!("cannot read {}: {error}", self.path));
-        Ok(Box::new(BufReader::new(File::open(&self.path).map_err(unreadable)?).lines()))
+        Ok(Source::File(BufReader::new(File::open(&self.path).map_err(unreadable)?).lines()))
     }
+}
+
+/// Batch by batch; counts what has been inserted.
+fn load(client: &Client, lines: &mut Lines, loaded: &mut u64) -> Outcome {
+    let (mut batch, mut numbers) = (Vec::new(), Vec::new());
+    let mut number = 0;
+    while let Some(line) = lines.next()? {
+        number += 1;
+        let line = line.map_err(|error| Failure::failed(format!("line {number}: {error}")))?;
+        // As some editors begin a file.
+        let line = if number == 1 { line.trim_start_matches('\u{feff}') } else { &line };
+        if !line.trim().is_empty() {
+            batch.push(job(number, line)?);
+            numbers.push(number);
+        }
+        if batch.len() == BATCH {
+            *loaded += insert(client, &mut batch, &mut numbers)?;
+        }
+    }
+    *loaded += insert(client, &mut batch, &mut numbers)?;
+    Ok(())
+}
+
+enum Source {
+    File(io::Lines<BufReader<File>>),
+    Input(Receiver<io::Result<String>>),
+}
+
+/// What is read, until somebody interrupts.
+struct Lines {
+    source: Source,
+    interrupt: Interrupt,
+}
+
+impl Lines {
+    /// None at the end. Where an interrupt ended also the program that writes, this is no end.
+    fn next(&mut self) -> Outcome<Option<io::Result<String>>> {
+        loop {
+            let read = match &mut self.source {
+                Source::File(lines) => Ok(lines.next()),
+                Source::Input(lines) => match lines.recv_timeout(BEAT) {
+                    Err(RecvTimeoutError::Timeout) => Err(()),
+                    line => Ok(line.ok()),
+                },
+            };
+            if self.interrupt.is_asked() {
+                return Err(Failure::failed("interrupted"));
+            }
+            if let Ok(line) = read {
+                return Ok(line);
+            }
+        }
+    }
+}
+
+/// Read by another thread: whoever interrupts need not wait for a line that does not come.
+fn input() -> Receiver<io::Result<String>> {
+    let (sender, lines) = bounded(BATCH);
+    thread::spawn(move || io::stdin().lines().try_for_each(|line| sender.send(line)));
+    lines
 }
 
 fn job(number: usize, line: &str) -> Outcome<NewJob> {
