@@ -100,7 +100,8 @@ on_every_database! {
 fn a_file_that_was_moved_away_is_noticed() {
     Db::run(drip::Dialect::Sqlite, crate::support::Place::Own, |db| {
         insert(db, "send_receipt");
-        let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &db.url)], &line("--refresh 200ms")) else { return };
+        // So wide that what it says stands in a line, however long the path is.
+        let Some(tmux) = Tmux::start((200, 24), &[("DRIP_URL", &db.url)], &line("--refresh 200ms")) else { return };
         tmux.until("mail");
         let path = db.url.trim_start_matches("sqlite://");
         std::fs::rename(path, format!("{path}.old")).unwrap();
@@ -111,6 +112,25 @@ fn a_file_that_was_moved_away_is_noticed() {
         assert!(!screen.contains("moved"), "{screen}");
         tmux.keys(&["q"]);
         tmux.until("ended: 0");
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_signal_ends_it_the_terminal_is_as_it_was() {
+    Db::run(drip::Dialect::Sqlite, crate::support::Place::Own, |db| {
+        insert(db, "send_receipt");
+        for signal in ["HUP", "INT", "QUIT", "TERM"] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let line = format!("sh -c 'echo $$ > {}; exec {}'", file.path().display(), line("").replace('\'', "\""));
+            let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &db.url)], &line) else { return };
+            tmux.until("mail");
+            let pid = std::fs::read_to_string(file.path()).unwrap();
+            let killed = std::process::Command::new("kill").args([&format!("-{signal}"), pid.trim()]).status().unwrap();
+            assert!(killed.success());
+            let screen = tmux.until("ended:");
+            assert!(tmux.is_clean() && screen.contains("ended: 0"), "{signal}: {screen}");
+        }
     });
 }
 

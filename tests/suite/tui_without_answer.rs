@@ -37,6 +37,21 @@ on_every_server! {
         assert!(tmux.is_clean());
     }
 
+    fn whoever_leaves_before_a_change_is_answered_is_told(db: &Db) {
+        let id = insert(db, "send_receipt");
+        let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &db.url)], &line("--refresh 500ms")) else { return };
+        tmux.keys(&["2"]);
+        tmux.until("send_receipt");
+        let _lock = lock(db);
+        tmux.keys(&["c"]);
+        tmux.until(&format!("Cancel job {id}?"));
+        tmux.keys(&["y"]);
+        tmux.until("being done");
+        tmux.keys(&["q"]);
+        let screen = tmux.until("ended: 1");
+        assert!(tmux.is_clean() && screen.contains("whether it was done is not known"), "{screen}");
+    }
+
     fn while_the_database_is_away_that_is_said_and_it_goes_on_when_it_is_back(db: &Db) {
         let (proxy, url) = Proxy::before(&db.url);
         let Some(tmux) = Tmux::start((80, 24), &[("DRIP_URL", &url)], &line("--refresh 500ms")) else { return };

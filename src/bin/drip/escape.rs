@@ -95,10 +95,11 @@ fn without_logins(text: &str) -> String {
     safe + rest
 }
 
-/// Controls, and what changes the direction of writing or breaks lines.
+/// Controls, what changes the direction of writing or breaks lines, and what nobody sees.
 fn is_harmful(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -109,6 +110,8 @@ mod tests {
     fn nothing_reaches_the_terminal_that_it_would_obey() {
         assert_eq!(escaped("a\u{1b}[2J\u{9b}1m\r\nb\u{202e}ü"), r"a\u{1b}[2J\u{9b}1m\u{d}\u{a}b\u{202e}ü");
         assert_eq!(escaped_json("{\n\"a\": \"\u{9b}\u{7f}ü\"}"), "{\n\"a\": \"\\u009b\\u007fü\"}");
+        assert_eq!(escaped("mail\u{e0061}\u{fff9}\u{180e}"), r"mail\u{e0061}\u{fff9}\u{180e}");
+        assert_eq!(escaped_json("\"\u{e0061}\""), r#""\udb40\udc61""#);
         assert_eq!(escaped_lines("a\tb\n\u{1b}c").collect::<Vec<_>>(), ["a    b", r"\u{1b}c"]);
     }
 

@@ -5,7 +5,7 @@ use std::{io, thread};
 use crossbeam_channel::Sender;
 use ratatui::crossterm::event::{self, Event, KeyEventKind, MouseEventKind};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     iterator::Signals,
 };
 
@@ -19,7 +19,7 @@ const NOTCH: usize = 3;
 /// # Errors
 /// When signals cannot be caught.
 pub fn start(messages: Sender<Message>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     let stop = messages.clone();
     thread::spawn(move || {
         if signals.forever().next().is_some() {

@@ -113,11 +113,20 @@ impl Run {
                     Effect::Ask(number, question) => self.asker.ask(number, question),
                     Effect::Change(change) => self.asker.change(change),
                     Effect::Redraw => terminal.clear()?,
-                    Effect::Quit => return Ok(()),
+                    Effect::Quit => return self.leave(),
                 }
             }
             terminal.draw(|frame| screens::draw(frame, &self.ui, theme))?;
             self.wait()?;
+        }
+    }
+
+    /// What was begun is not waited for; nor is it passed over in silence.
+    fn leave(&self) -> Outcome {
+        match self.ui.changing {
+            0 => Ok(()),
+            _ => Err(Failure::failed("the last change was not answered: whether it was done is not known")
+                .advise("look before you do it again")),
         }
     }
 
