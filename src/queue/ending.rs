@@ -299,3 +299,15 @@ impl Move {
         self.job.ephemeral && self.job.state == State::Completed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_failure_that_says_it() {
+        for failure in [Failure::from("boom"), Failure::from("boom".to_owned()), Failure::new("boom")] {
+            assert_eq!((failure.error.as_str(), failure.trace.as_str()), ("boom", ""));
+        }
+    }
+}
