@@ -299,3 +299,62 @@ impl Move {
         self.job.ephemeral && self.job.state == State::Completed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_a_failure_that_says_it() {
+        for failure in [Failure::from("boom"), Failure::from("boom".to_owned()), Failure::new("boom")] {
+            assert_eq!((failure.error.as_str(), failure.trace.as_str()), ("boom", ""));
+        }
+    }
+    /// A job that was the only suspect when its worker died, twice.
+    fn suspect(state: State) -> Job {
+        let at = Timestamp::UNIX_EPOCH;
+        Job {
+            id: 1,
+            state,
+            queue: "queue".to_owned(),
+            kind: "kind".to_owned(),
+            priority: 1,
+            tags: Vec::new(),
+            attempt: 1,
+            max_attempts: 25,
+            claim_seq: 1,
+            snooze_count: 0,
+            crash_count: 2,
+            errors: Vec::new(),
+            attempted_by: None,
+            attempted_at: None,
+            scheduled_at: at,
+            created_at: at,
+            finalized_at: None,
+            expires_at: None,
+            timeout: None,
+            ephemeral: false,
+            unique_key: None,
+            unique_states: 0,
+            odd_errors: None,
+            args: String::new(),
+            metadata: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_shows_that_a_job_kills_no_worker_clears_the_suspicion_and_nothing_else_does() {
+        let evidence = || "its worker died".to_owned();
+        for (state, ending, crashes) in [
+            (State::Running, Ending::Fail("boom".into()), 0),
+            (State::Running, Ending::Snooze { delay: MIN_SNOOZE }, 0),
+            (State::Discarded, Ending::Retry { completed_too: false }, 0),
+            (State::Running, Ending::GiveBack, 2),
+            (State::Running, Ending::Rescue { evidence: evidence(), crashed: false }, 2),
+            (State::Running, Ending::Rescue { evidence: evidence(), crashed: true }, 3),
+        ] {
+            let moved = ending.decide(suspect(state), Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(moved.job.crash_count, crashes, "{ending:?}");
+        }
+    }
+}
