@@ -310,6 +310,7 @@ mod tests {
             assert_eq!((failure.error.as_str(), failure.trace.as_str()), ("boom", ""));
         }
     }
+
     /// A job that was the only suspect when its worker died, twice.
     fn suspect(state: State) -> Job {
         let at = Timestamp::UNIX_EPOCH;
