@@ -171,6 +171,41 @@ impl Job {
     }
 }
 
+#[cfg(test)]
+impl Job {
+    /// A new job, for what needs one and no database.
+    pub(crate) fn sample() -> Job {
+        let at = Timestamp::UNIX_EPOCH;
+        Job {
+            id: 0,
+            state: State::Available,
+            queue: "queue".to_owned(),
+            kind: "kind".to_owned(),
+            priority: 1,
+            tags: Vec::new(),
+            attempt: 0,
+            max_attempts: 25,
+            claim_seq: 0,
+            snooze_count: 0,
+            crash_count: 0,
+            errors: Vec::new(),
+            attempted_by: None,
+            attempted_at: None,
+            scheduled_at: at,
+            created_at: at,
+            finalized_at: None,
+            expires_at: None,
+            timeout: None,
+            ephemeral: false,
+            unique_key: None,
+            unique_states: 0,
+            odd_errors: None,
+            args: String::new(),
+            metadata: String::new(),
+        }
+    }
+}
+
 fn decode<T: DeserializeOwned>(column: &str, text: &str) -> Result<T> {
     serde_json::from_str(text)
         .map_err(|error| Error::corrupt(format!("{column} cannot be read as wanted: {}", json::misfit(&error))))

@@ -313,34 +313,7 @@ mod tests {
 
     /// A job that was the only suspect when its worker died, twice.
     fn suspect(state: State) -> Job {
-        let at = Timestamp::UNIX_EPOCH;
-        Job {
-            id: 1,
-            state,
-            queue: "queue".to_owned(),
-            kind: "kind".to_owned(),
-            priority: 1,
-            tags: Vec::new(),
-            attempt: 1,
-            max_attempts: 25,
-            claim_seq: 1,
-            snooze_count: 0,
-            crash_count: 2,
-            errors: Vec::new(),
-            attempted_by: None,
-            attempted_at: None,
-            scheduled_at: at,
-            created_at: at,
-            finalized_at: None,
-            expires_at: None,
-            timeout: None,
-            ephemeral: false,
-            unique_key: None,
-            unique_states: 0,
-            odd_errors: None,
-            args: String::new(),
-            metadata: String::new(),
-        }
+        Job { state, attempt: 1, claim_seq: 1, crash_count: 2, ..Job::sample() }
     }
 
     #[test]

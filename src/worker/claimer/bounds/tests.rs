@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{State, queue::stretch::stretches};
+use crate::queue::stretch::stretches;
 
 const STEP: Duration = Duration::from_micros(50);
 
@@ -76,7 +76,7 @@ impl Stage {
     }
 
     fn add(&mut self, priority: u8, at: Timestamp, known: bool) -> i64 {
-        let job = Job { id: self.next_id, priority, scheduled_at: at, ..job() };
+        let job = Job { id: self.next_id, priority, scheduled_at: at, ..Job::sample() };
         self.next_id += 1;
         self.put(Row { job, known, committed: self.elapsed });
         self.next_id - 1
@@ -148,37 +148,6 @@ impl Stage {
 
 fn place(job: &Job) -> (i64, Timestamp, i64) {
     (i64::from(job.priority), job.scheduled_at, job.id)
-}
-
-fn job() -> Job {
-    let at = Timestamp::UNIX_EPOCH;
-    Job {
-        id: 0,
-        state: State::Available,
-        queue: "queue".to_owned(),
-        kind: "kind".to_owned(),
-        priority: 1,
-        tags: Vec::new(),
-        attempt: 0,
-        max_attempts: 25,
-        claim_seq: 0,
-        snooze_count: 0,
-        crash_count: 0,
-        errors: Vec::new(),
-        attempted_by: None,
-        attempted_at: None,
-        scheduled_at: at,
-        created_at: at,
-        finalized_at: None,
-        expires_at: None,
-        timeout: None,
-        ephemeral: false,
-        unique_key: None,
-        unique_states: 0,
-        odd_errors: None,
-        args: String::new(),
-        metadata: String::new(),
-    }
 }
 
 #[test]
