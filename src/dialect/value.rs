@@ -2,6 +2,8 @@
 //!
 //! Every value knows its type even when it is null, because PostgreSQL wants to be told before it plans.
 
+use std::borrow::Cow;
+
 use jiff::{Timestamp, civil, tz::TimeZone};
 
 use super::connection::truncated;
@@ -59,6 +61,13 @@ impl<'r> Row<'r> {
         self.cells.cell(self.next - 1)
     }
 
+    /// The cells that have not been read.
+    pub(super) fn rest(&mut self) -> impl Iterator<Item = Result<Cell<'r>>> {
+        let rest = self.next..self.cells.width();
+        self.next = rest.end;
+        rest.map(|index| self.cells.cell(index))
+    }
+
     pub(crate) fn int(&mut self) -> Result<i64> {
         self.int_or_null()?.ok_or_else(|| unexpected("a number", &Cell::Null))
     }
@@ -79,27 +88,22 @@ impl<'r> Row<'r> {
         self.text_or_null()?.ok_or_else(|| unexpected("text", &Cell::Null))
     }
 
-    /// What is not UTF-8, as SQLite keeps it if a program writes it, must not hide all the other rows: what stands for it
-    /// is U+FFFD.
     pub(crate) fn text_or_null(&mut self) -> Result<Option<String>> {
-        match self.cell()? {
-            Cell::Null => Ok(None),
-            Cell::Text(text) => Ok(Some(text.to_owned())),
-            Cell::Bytes(bytes) => Ok(Some(String::from_utf8_lossy(bytes).into_owned())),
-            other => Err(unexpected("text", &other)),
-        }
+        Ok(self.str_or_null()?.map(Cow::into_owned))
     }
 
     /// Text that is looked at and not kept.
-    pub(crate) fn str(&mut self) -> Result<&'r str> {
+    pub(crate) fn str(&mut self) -> Result<Cow<'r, str>> {
         self.str_or_null()?.ok_or_else(|| unexpected("text", &Cell::Null))
     }
 
-    fn str_or_null(&mut self) -> Result<Option<&'r str>> {
+    /// What is not UTF-8, as SQLite keeps it if a program writes it, must not hide all the other rows: what stands for it
+    /// is U+FFFD.
+    fn str_or_null(&mut self) -> Result<Option<Cow<'r, str>>> {
         match self.cell()? {
             Cell::Null => Ok(None),
-            Cell::Text(text) => Ok(Some(text)),
-            Cell::Bytes(bytes) => utf8(bytes).map(Some),
+            Cell::Text(text) => Ok(Some(Cow::Borrowed(text))),
+            Cell::Bytes(bytes) => Ok(Some(String::from_utf8_lossy(bytes))),
             other => Err(unexpected("text", &other)),
         }
     }
@@ -121,13 +125,7 @@ impl<'r> Row<'r> {
         match self.cell()? {
             Cell::Null => Ok(None),
             Cell::Time(time) => Ok(Some(time)),
-            Cell::Text(text) => match text.parse() {
-                Ok(time) => Ok(Some(time)),
-                Err(error) => match parts(text) {
-                    Some((date, clock, micros)) => Ok(Some(nearest(date, clock, micros))),
-                    None => Err(Error::corrupt(format!("{text:?} is not a time")).because(error)),
-                },
-            },
+            Cell::Text(text) => Ok(Some(text.parse().unwrap_or_else(|_| nearest_to_text(text)))),
             other => Err(unexpected("a time", &other)),
         }
     }
@@ -161,21 +159,51 @@ pub(super) fn nearest(date: [i64; 3], clock: [i64; 3], micros: i64) -> Timestamp
     time.unwrap_or_else(|_| truncated(Timestamp::MAX))
 }
 
-/// The numbers of a text of that form, whatever they are.
-fn parts(text: &str) -> Option<([i64; 3], [i64; 3], i64)> {
-    let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
-    if !form.eq(*b"0000-00-00T00:00:00.000000Z") {
-        return None;
+/// As far as it is a time of the fixed form, the nearest; of what does not even begin as one, that end of all times at which
+/// it stands when SQLite compares it.
+fn nearest_to_text(text: &str) -> Timestamp {
+    const FIELDS: [(usize, usize); 7] = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 26)];
+    let digits =
+        |&(from, to): &(usize, usize)| text.get(from..to).filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    let numbers: Vec<i64> = FIELDS.iter().map_while(|field| digits(field)?.parse().ok()).collect();
+    if numbers.is_empty() && text > "9" {
+        return truncated(Timestamp::MAX);
     }
-    let number = |from: usize, to: usize| text.get(from..to)?.parse().ok();
-    let date = [number(0, 4)?, number(5, 7)?, number(8, 10)?];
-    Some((date, [number(11, 13)?, number(14, 16)?, number(17, 19)?], number(20, 26)?))
+    let number = |field: usize| numbers.get(field).copied().unwrap_or(0);
+    nearest([0, 1, 2].map(number), [3, 4, 5].map(number), number(6))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    impl Cells for Vec<Cell<'_>> {
+        fn width(&self) -> usize {
+            self.len()
+        }
+
+        fn cell(&self, index: usize) -> Result<Cell<'_>> {
+            Ok(self[index])
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_as_some_time() {
+        for (text, time) in [
+            ("2026-11-22T10:20:30.000004Z", "2026-11-22T10:20:30.000004Z"),
+            ("2026-11-22 10:20:30.0000040", "2026-11-22T10:20:30.000004Z"),
+            ("2026-11-22", "2026-11-22T00:00:00Z"),
+            ("2026-1-2T10:20:30", "2026-01-01T00:00:00Z"),
+            ("", "0001-01-01T00:00:00Z"),
+            ("-infinity", "0001-01-01T00:00:00Z"),
+            ("never", "9999-12-30T22:00:00.999999Z"),
+            ("\u{20ac}\u{20ac}", "9999-12-30T22:00:00.999999Z"),
+        ] {
+            let cells: Vec<Cell<'_>> = vec![Cell::Text(text)];
+            assert_eq!(Row::new(&cells).time().unwrap().to_string(), time, "{text:?}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Job, Result, Session, State,
-    dialect::{ClaimStyle, Row, Sql, Statement, Value, statement, time_text},
+    dialect::{ClaimStyle, Kept, Row, Sql, Statement, Value, statement, time_text},
     name,
 };
 
@@ -38,15 +38,39 @@ impl Wanted {
         Wanted { queue: queue.into(), limit, beyond: None }
     }
 
-    /// Asks stretch by stretch, until there are enough.
-    fn by_stretch(&self, mut ask: impl FnMut(Stretch, usize) -> Result<Vec<Job>>) -> Result<Vec<Job>> {
-        let mut jobs = Vec::new();
+    /// Asks stretch by stretch, until there are enough; each answers how many it has brought.
+    fn by_stretch(&self, mut ask: impl FnMut(Stretch, usize) -> Result<usize>) -> Result<()> {
+        let mut left = self.limit;
         for stretch in stretches(self.beyond.as_ref()) {
-            let left = self.limit.saturating_sub(jobs.len());
             if left > 0 {
-                jobs.extend(ask(stretch, left)?);
+                left = left.saturating_sub(ask(stretch, left)?);
             }
         }
+        Ok(())
+    }
+}
+
+/// What a claim has brought. On SQLite, where everybody waits for the write lock, its rows have not been read yet: that
+/// took a third of the time for which a drain held the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Catch {
+    read: Vec<Job>,
+    kept: Kept,
+}
+
+impl Catch {
+    /// The jobs, in order of queue as wanted, priority, due time and id.
+    ///
+    /// Once the claim is committed an error leaves them claimed, for a worker that has not heard of them.
+    pub(crate) fn read(self, wanted: &[Wanted]) -> Result<Vec<Job>> {
+        let mut jobs = self.read;
+        jobs.extend(self.kept.read(Job::read)?);
+        let most: usize = wanted.iter().map(|one| one.limit).sum();
+        if jobs.len() > most {
+            return Err(Error::corrupt(format!("{} jobs were claimed where {most} were wanted", jobs.len())));
+        }
+        let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
+        jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
         Ok(jobs)
     }
 }
@@ -97,7 +121,7 @@ pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) 
 
 /// Claims, and where two jobs of the batch exclude each other goes on one by one.
 fn claim_carefully(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
-    match sql.savepoint(|sql| claim(sql, wanted, claimant)) {
+    match sql.savepoint(|sql| claim(sql, wanted, claimant)?.read(wanted)) {
         Err(error) if error.is_unique_conflict() => claim_singly(sql, wanted, claimant),
         claimed => claimed,
     }
@@ -109,7 +133,7 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
     for several in wanted {
         let one = [Wanted { limit: 1, ..several.clone() }];
         for _ in 0..several.limit {
-            match sql.savepoint(|sql| claim(sql, &one, claimant)) {
+            match sql.savepoint(|sql| claim(sql, &one, claimant)?.read(&one)) {
                 Ok(job) if job.is_empty() => break,
                 Ok(job) => claimed.extend(job),
                 Err(error) if error.is_unique_conflict() => break,
@@ -120,28 +144,23 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
     Ok(claimed)
 }
 
-/// Claims jobs of several queues, each up to its limit; in order of queue as wanted, priority, due time and id.
+/// Claims jobs of several queues, each up to its limit.
 ///
 /// A unique conflict is an error that leaves the transaction to be rolled back.
-pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
-    let mut jobs = match sql.dialect().claim_style() {
-        ClaimStyle::AllQueues => claim_at_once(sql, wanted, claimant)?,
+pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
+    let mut caught = Catch::default();
+    match sql.dialect().claim_style() {
+        ClaimStyle::AllQueues => caught.read = claim_at_once(sql, wanted, claimant)?,
         ClaimStyle::QueueByQueue => {
-            let mut jobs = Vec::new();
             for one in wanted {
-                jobs.extend(one.by_stretch(|stretch, limit| claim_stretch(sql, &one.queue, stretch, limit, claimant))?);
+                one.by_stretch(|stretch, limit| {
+                    claim_stretch(sql, &one.queue, stretch, limit, claimant, &mut caught.kept)
+                })?;
             }
-            jobs
         }
-        ClaimStyle::PickThenMark => pick_then_mark(sql, wanted, claimant)?,
-    };
-    let most: usize = wanted.iter().map(|one| one.limit).sum();
-    if jobs.len() > most {
-        return Err(Error::corrupt(format!("{} jobs were claimed where {most} were wanted", jobs.len())));
+        ClaimStyle::PickThenMark => caught.read = pick_then_mark(sql, wanted, claimant)?,
     }
-    let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
-    jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
-    Ok(jobs)
+    Ok(caught)
 }
 
 fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
@@ -172,13 +191,14 @@ fn claim_stretch(
     stretch: Stretch,
     limit: usize,
     claimant: &Claimant<'_>,
-) -> Result<Vec<Job>> {
+    kept: &mut Kept,
+) -> Result<usize> {
     let [queue, limit, from_priority, from_at, from_id, to_priority] = within(queue, stretch, limit);
     let [kinds, suspects] = claimant.params();
     let worker = ("worker", Value::Text(Some(claimant.worker)));
     let now = sql.now_param();
     let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, worker, now];
-    sql.rows(&CLAIM_JOBS, &params, Job::read)
+    sql.keep(&CLAIM_JOBS, &params, kept)
 }
 
 fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
@@ -190,10 +210,15 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
         Ok(job)
     };
     for one in wanted {
-        picked.extend(one.by_stretch(|stretch, limit| match one.beyond {
-            None => pick(sql, &one.queue, limit, claimant, &mut read),
-            Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut read),
-        })?);
+        one.by_stretch(|stretch, limit| {
+            let jobs = match one.beyond {
+                None => pick(sql, &one.queue, limit, claimant, &mut read)?,
+                Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut read)?,
+            };
+            let count = jobs.len();
+            picked.extend(jobs);
+            Ok(count)
+        })?;
     }
     let Some(at) = at else { return Ok(picked) };
     let ids = serde_json::Value::from_iter(picked.iter().map(|job| job.id)).to_string();

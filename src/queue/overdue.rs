@@ -72,7 +72,7 @@ fn step(sql: &mut Sql<'_>, after: &RescueAfter, last: i64) -> Result<(Vec<Job>, 
     sql.rows(&OVERDUE_JOBS, &params, |row| {
         let (id, claim_seq, queue, since) = (row.int()?, row.int()?, row.str()?, row.time()?);
         looked_at.push(id);
-        if is_overdue(after, queue, since, now) {
+        if is_overdue(after, &queue, since, now) {
             let target = Target { id, claim_seq: Some(claim_seq) };
             let ending = Ending::Overrun { evidence: EVIDENCE };
             overdue.push(Settlement { target, ending });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{
-    claim::{Claimant, Wanted, claim, claim_singly},
+    claim::{Catch, Claimant, Wanted, claim, claim_singly},
     queues, read,
 };
 use crate::{
@@ -51,30 +51,31 @@ pub(crate) fn claim_on(
         ClaimStyle::AllQueues if !looking && connection.is_tuned() => Mode::Statement,
         _ => Mode::Transaction,
     };
-    let taken = own(connection, now, mode, &mut |sql| match looking {
+    let caught = own(connection, now, mode, &mut |sql| match looking {
         true => survey(sql, wanted, claimant),
-        false => Ok(Taken { jobs: claim(sql, wanted, claimant)?, whole: true, sight: None }),
+        false => Ok((claim(sql, wanted, claimant)?, None)),
     });
-    match taken {
+    match caught {
         Err(error) if error.is_unique_conflict() => {
             let jobs = own(connection, now, Mode::Transaction, &mut |sql| claim_singly(sql, wanted, claimant))?;
             Ok(Taken { jobs, whole: false, sight: None })
         }
-        taken => taken,
+        Err(error) => Err(error),
+        Ok((caught, sight)) => Ok(Taken { jobs: caught.read(wanted)?, whole: true, sight }),
     }
 }
 
-fn survey(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Taken> {
+fn survey(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<(Catch, Option<Sight>)> {
     let at = read::current_time(sql)?;
     let asked = Instant::now();
     // A statement that reads next to nothing: as long as it takes is the way.
     let paused = queues::paused(sql)?;
     let (way, began) = (asked.elapsed(), Instant::now());
-    let jobs = claim(sql, wanted, claimant)?;
+    let caught = claim(sql, wanted, claimant)?;
     let statements = match sql.dialect().claim_style() {
         ClaimStyle::AllQueues => 1,
         ClaimStyle::QueueByQueue | ClaimStyle::PickThenMark => 1 + wanted.len() as u32,
     };
     let sight = Sight { at, paused, took: began.elapsed(), on_the_way: way * statements };
-    Ok(Taken { jobs, whole: true, sight: Some(sight) })
+    Ok((caught, Some(sight)))
 }

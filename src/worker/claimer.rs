@@ -83,7 +83,8 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
     let mut claimer = Claimer::new(shared);
     while !shared.stop.is_requested() {
         if let Err(error) = claimer.step() {
-            claimer.unheard |= error.is_unavailable();
+            // What passes was rolled back, unless its commit was under way.
+            claimer.unheard |= error.is_unavailable() || !error.is_transient();
             shared.health.claiming.store(false, Ordering::Relaxed);
             claimer.forget_bounds();
             claimer.lifeline.lost(&error);

@@ -93,8 +93,8 @@ impl Worker {
         let kinds = self.settings.kinds();
         let claimant = Claimant { worker: &self.label, kinds: Some(&kinds), suspects: None };
         for queue in queues {
-            let claimed = claim(sql, &[Wanted::new(queue, 1)], &claimant)?;
-            if let Some(job) = claimed.into_iter().next() {
+            let wanted = [Wanted::new(queue, 1)];
+            if let Some(job) = claim(sql, &wanted, &claimant)?.read(&wanted)?.pop() {
                 return Ok(Some(job));
             }
         }
