@@ -2,4 +2,4 @@
 UPDATE drip_job
 SET state = 'completed', finalized_at = :now
 FROM json_each(:claims) AS claim
-WHERE drip_job.id = claim.value ->> 0 AND drip_job.state = 'running' AND drip_job.claim_seq = claim.value ->> 1
+WHERE drip_job.id = CAST(claim.key AS INTEGER) AND drip_job.state = 'running' AND drip_job.claim_seq = claim.value

@@ -56,9 +56,17 @@ impl Kept {
 
     /// All of them, as `read` answers them.
     pub(crate) fn read<T>(&self, mut read: impl FnMut(&mut Row<'_>) -> Result<T>) -> Result<Vec<T>> {
-        let width = self.slots.len() / self.rows.max(1);
-        let row = |index: usize| KeptRow { kept: self, slots: &self.slots[index * width..][..width] };
-        (0..self.rows).map(|index| read(&mut Row::new(&row(index)))).collect()
+        (0..self.rows).map(|index| read(&mut Row::new(&self.row(index)))).collect()
+    }
+
+    /// The first of them, if there is one.
+    pub(crate) fn first<T>(&self, read: impl FnOnce(&mut Row<'_>) -> Result<T>) -> Result<Option<T>> {
+        (self.rows > 0).then(|| read(&mut Row::new(&self.row(0)))).transpose()
+    }
+
+    fn row(&self, index: usize) -> KeptRow<'_> {
+        let width = self.slots.len() / self.rows;
+        KeptRow { kept: self, slots: &self.slots[index * width..][..width] }
     }
 }
 
@@ -102,6 +110,8 @@ mod tests {
         let first = ("für".to_owned(), None, Some(vec![1, 255]), -1, Some(now));
         let second = (String::new(), Some("x".to_owned()), Some(vec![]), i64::MAX, None);
         assert_eq!(read.unwrap(), [first, second]);
+        assert_eq!(kept.first(|row| row.last().time()).unwrap(), Some(now));
+        assert_eq!(Kept::default().first(|row| row.int()).unwrap(), None);
         assert!(Kept::default().read(|row| row.int()).unwrap().is_empty());
     }
 }

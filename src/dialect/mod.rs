@@ -60,15 +60,25 @@ pub enum Dialect {
     Sqlite,
 }
 
-/// How a claim is spelled; matched in `queue/claim.rs` only.
+/// How a claim is spelled; matched in `queue/claim.rs` and `queue/survey.rs` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClaimStyle {
     /// One statement picks from any number of queues and marks what it picked.
     AllQueues,
-    /// One statement a queue picks and marks.
+    /// Jobs are picked, a stretch of a queue at a time, then marked together.
+    StretchByStretch,
+    /// The same a queue at a time, whose rows are locked as they are picked; beyond a bound they are found before.
     QueueByQueue,
-    /// No `UPDATE … RETURNING`: rows are picked and locked a queue at a time, then marked together.
-    PickThenMark,
+}
+
+/// How a list of claims is written as JSON; matched in `queue/complete.rs` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimList {
+    /// An array of pairs.
+    Pairs,
+    /// The sequences by id; of one id there may be several. SQLite would write out each pair and read it again for either of
+    /// its numbers: 29,000 instructions to complete a job instead of 23,000.
+    Object,
 }
 
 /// How a worker learns of jobs that other processes insert; matched in `worker/wake.rs` only.
@@ -110,8 +120,15 @@ impl Dialect {
     pub(crate) const fn claim_style(self) -> ClaimStyle {
         match self {
             Dialect::Postgres => ClaimStyle::AllQueues,
-            Dialect::Mariadb => ClaimStyle::PickThenMark,
-            Dialect::Sqlite => ClaimStyle::QueueByQueue,
+            Dialect::Mariadb => ClaimStyle::QueueByQueue,
+            Dialect::Sqlite => ClaimStyle::StretchByStretch,
+        }
+    }
+
+    pub(crate) const fn claim_list(self) -> ClaimList {
+        match self {
+            Dialect::Postgres | Dialect::Mariadb => ClaimList::Pairs,
+            Dialect::Sqlite => ClaimList::Object,
         }
     }
 

@@ -9,15 +9,15 @@ use super::{
 };
 use crate::{
     Error, Job, Result, Session, State,
-    dialect::{ClaimStyle, Kept, Row, Sql, Statement, Value, statement, time_text},
+    dialect::{ClaimStyle, Kept, Sql, Statement, Value, statement, time_text},
     name,
 };
 
-static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres sqlite);
-static PICK_JOBS: Statement = statement!("pick_jobs" of mariadb);
+static CLAIM_JOBS: Statement = statement!("claim_jobs" of postgres);
+static PICK_JOBS: Statement = statement!("pick_jobs" of mariadb sqlite);
 static FIND_JOBS: Statement = statement!("find_jobs" of mariadb);
 static PICK_FOUND: Statement = statement!("pick_found" of mariadb);
-static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb);
+static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb sqlite);
 static READY_QUEUES: Statement = statement!("ready_queues");
 static UNKNOWN_KINDS: Statement = statement!("unknown_kinds");
 
@@ -50,12 +50,17 @@ impl Wanted {
     }
 }
 
-/// What a claim has brought. On SQLite, where everybody waits for the write lock, its rows have not been read yet: that
-/// took a third of the time for which a drain held the lock.
-#[derive(Debug, Default)]
-pub(crate) struct Catch {
-    read: Vec<Job>,
-    kept: Kept,
+/// What a claim has brought.
+#[derive(Debug)]
+pub(crate) enum Catch {
+    Jobs(Vec<Job>),
+    /// As they were before they were marked. They are read when nobody waits for that any more: on SQLite, where everybody
+    /// waits for the write lock, reading them took a quarter of the time for which a drain held it.
+    Picked {
+        jobs: Kept,
+        at: Timestamp,
+        worker: String,
+    },
 }
 
 impl Catch {
@@ -63,8 +68,10 @@ impl Catch {
     ///
     /// Once the claim is committed an error leaves them claimed, for a worker that has not heard of them.
     pub(crate) fn read(self, wanted: &[Wanted]) -> Result<Vec<Job>> {
-        let mut jobs = self.read;
-        jobs.extend(self.kept.read(Job::read)?);
+        let mut jobs = match self {
+            Catch::Jobs(jobs) => jobs,
+            Catch::Picked { jobs, at, worker } => jobs.read(|row| Ok(marked(Job::read(row)?, at, &worker)))?,
+        };
         let most: usize = wanted.iter().map(|one| one.limit).sum();
         if jobs.len() > most {
             return Err(Error::corrupt(format!("{} jobs were claimed where {most} were wanted", jobs.len())));
@@ -148,19 +155,10 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
 ///
 /// A unique conflict is an error that leaves the transaction to be rolled back.
 pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
-    let mut caught = Catch::default();
     match sql.dialect().claim_style() {
-        ClaimStyle::AllQueues => caught.read = claim_at_once(sql, wanted, claimant)?,
-        ClaimStyle::QueueByQueue => {
-            for one in wanted {
-                one.by_stretch(|stretch, limit| {
-                    claim_stretch(sql, &one.queue, stretch, limit, claimant, &mut caught.kept)
-                })?;
-            }
-        }
-        ClaimStyle::PickThenMark => caught.read = pick_then_mark(sql, wanted, claimant)?,
+        ClaimStyle::AllQueues => Ok(Catch::Jobs(claim_at_once(sql, wanted, claimant)?)),
+        ClaimStyle::StretchByStretch | ClaimStyle::QueueByQueue => pick_then_mark(sql, wanted, claimant),
     }
-    Ok(caught)
 }
 
 fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
@@ -185,64 +183,33 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
     sql.rows(&CLAIM_JOBS, &params, Job::read)
 }
 
-fn claim_stretch(
-    sql: &mut Sql<'_>,
-    queue: &str,
-    stretch: Stretch,
-    limit: usize,
-    claimant: &Claimant<'_>,
-    kept: &mut Kept,
-) -> Result<usize> {
-    let [queue, limit, from_priority, from_at, from_id, to_priority] = within(queue, stretch, limit);
-    let [kinds, suspects] = claimant.params();
-    let worker = ("worker", Value::Text(Some(claimant.worker)));
-    let now = sql.now_param();
-    let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, worker, now];
-    sql.keep(&CLAIM_JOBS, &params, kept)
-}
-
-fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
-    let mut picked = Vec::new();
-    let mut at = None;
-    let mut read = |row: &mut Row<'_>| {
-        let job = Job::read(row)?;
-        at = Some(row.time()?);
-        Ok(job)
-    };
+fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
+    let mut picked = Kept::default();
+    let finds = sql.dialect().claim_style() == ClaimStyle::QueueByQueue;
     for one in wanted {
-        one.by_stretch(|stretch, limit| {
-            let jobs = match one.beyond {
-                None => pick(sql, &one.queue, limit, claimant, &mut read)?,
-                Some(_) => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut read)?,
-            };
-            let count = jobs.len();
-            picked.extend(jobs);
-            Ok(count)
+        one.by_stretch(|stretch, limit| match finds && one.beyond.is_some() {
+            false => pick(sql, within(&one.queue, stretch, limit), claimant, &mut picked),
+            true => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut picked),
         })?;
     }
-    let Some(at) = at else { return Ok(picked) };
-    let ids = serde_json::Value::from_iter(picked.iter().map(|job| job.id)).to_string();
-    sql.change(
-        &MARK_JOBS,
-        &[
-            ("ids", Value::Json(Some(&ids))),
-            ("at", Value::Time(Some(at))),
-            ("worker", Value::Text(Some(claimant.worker))),
-        ],
-    )?;
-    Ok(picked.into_iter().map(|job| marked(job, at, claimant.worker)).collect())
+    let at = match sql.now() {
+        Some(now) => Some(now),
+        // Of the server's own the rows end with the time at which they were picked.
+        None => picked.first(|row| row.last().time())?,
+    };
+    let Some(at) = at else { return Ok(Catch::Jobs(Vec::new())) };
+    if picked.len() > 0 {
+        mark(sql, &picked, at, claimant.worker)?;
+    }
+    Ok(Catch::Picked { jobs: picked, at, worker: claimant.worker.to_owned() })
 }
 
-fn pick(
-    sql: &mut Sql<'_>,
-    queue: &str,
-    limit: usize,
-    claimant: &Claimant<'_>,
-    read: impl FnMut(&mut Row<'_>) -> Result<Job>,
-) -> Result<Vec<Job>> {
+/// Picks jobs of a stretch of a queue; answers how many.
+fn pick(sql: &mut Sql<'_>, within: Within<'_>, claimant: &Claimant<'_>, picked: &mut Kept) -> Result<usize> {
+    let [queue, limit, from_priority, from_at, from_id, to_priority] = within;
     let [kinds, suspects] = claimant.params();
-    let (queue, limit) = (("queue", Value::Text(Some(queue))), ("limit", Value::Int(Some(limit as i64))));
-    sql.rows(&PICK_JOBS, &[queue, limit, kinds, suspects, sql.now_param()], read)
+    let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, sql.now_param()];
+    sql.keep(&PICK_JOBS, &params, picked)
 }
 
 /// Goes on behind what has been found as long as others take it first.
@@ -252,35 +219,30 @@ fn find_then_pick(
     mut stretch: Stretch,
     limit: usize,
     claimant: &Claimant<'_>,
-    mut read: impl FnMut(&mut Row<'_>) -> Result<Job>,
-) -> Result<Vec<Job>> {
-    let mut picked = Vec::new();
+    picked: &mut Kept,
+) -> Result<usize> {
+    let mut brought = 0;
     loop {
-        let wanted = limit - picked.len();
+        let wanted = limit - brought;
         let [name, most, from_priority, from_at, from_id, _] = within(queue, stretch, wanted);
         let [kinds, suspects] = claimant.params();
         let params = [name, most, from_priority, from_at, from_id, kinds, suspects, sql.now_param()];
         let found = sql.rows(&FIND_JOBS, &params, |row| Ok(Position { id: row.int()?, at: row.time()? }))?;
-        let Some(&last) = found.last() else { return Ok(picked) };
+        let Some(&last) = found.last() else { return Ok(brought) };
         let ids = serde_json::Value::from_iter(found.iter().map(|place| place.id)).to_string();
-        picked.extend(sql.rows(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()], &mut read)?);
-        if picked.len() == limit || found.len() < wanted {
-            return Ok(picked);
+        brought += sql.keep(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()], picked)?;
+        if brought == limit || found.len() < wanted {
+            return Ok(brought);
         }
         stretch.from = last;
     }
 }
 
-/// Where a statement looks that reads one stretch of one queue.
-fn within(queue: &str, stretch: Stretch, limit: usize) -> [(&'static str, Value<'_>); 6] {
-    [
-        ("queue", Value::Text(Some(queue))),
-        ("limit", Value::Int(Some(limit as i64))),
-        ("from_priority", Value::Int(Some(stretch.from_priority))),
-        ("from_at", Value::Time(Some(stretch.from.at))),
-        ("from_id", Value::Int(Some(stretch.from.id))),
-        ("to_priority", Value::Int(Some(stretch.to_priority))),
-    ]
+fn mark(sql: &mut Sql<'_>, picked: &Kept, at: Timestamp, worker: &str) -> Result<()> {
+    let ids = serde_json::Value::from_iter(picked.read(|row| row.int())?).to_string();
+    let ids = ("ids", Value::Json(Some(&ids)));
+    let marks = [ids, ("at", Value::Time(Some(at))), ("worker", Value::Text(Some(worker)))];
+    sql.change(&MARK_JOBS, &marks).map(drop)
 }
 
 /// A picked job as the marking has left it; its row is locked, so nobody else has changed it meanwhile.
@@ -295,13 +257,28 @@ fn marked(job: Job, at: Timestamp, worker: &str) -> Job {
     }
 }
 
+/// As `within` answers it.
+type Within<'a> = [(&'static str, Value<'a>); 6];
+
+/// Where a statement looks that reads one stretch of one queue.
+fn within(queue: &str, stretch: Stretch, limit: usize) -> Within<'_> {
+    [
+        ("queue", Value::Text(Some(queue))),
+        ("limit", Value::Int(Some(limit as i64))),
+        ("from_priority", Value::Int(Some(stretch.from_priority))),
+        ("from_at", Value::Time(Some(stretch.from.at))),
+        ("from_id", Value::Int(Some(stretch.from.id))),
+        ("to_priority", Value::Int(Some(stretch.to_priority))),
+    ]
+}
+
 /// The queues in which jobs are available, by name. MariaDB names the next one only.
 pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
     let mut queues = Vec::<String>::new();
     loop {
         let after = queues.last().map_or("", String::as_str);
         let more = sql.rows(&READY_QUEUES, &[("after", Value::Text(Some(after)))], |row| row.text())?;
-        let is_last = sql.dialect().claim_style() != ClaimStyle::PickThenMark || more.is_empty();
+        let is_last = sql.dialect().claim_style() != ClaimStyle::QueueByQueue || more.is_empty();
         queues.extend(more);
         if is_last {
             return Ok(queues);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     Job, Result, State,
-    dialect::{Sql, Statement, Value, statement},
+    dialect::{ClaimList, Sql, Statement, Value, statement},
 };
 
 static COMPLETE_JOBS: Statement = statement!("complete_jobs");
@@ -40,7 +40,7 @@ pub(crate) fn complete<'j>(
     {
         return Ok(Vec::new());
     }
-    let claims = claims(jobs.clone());
+    let claims = claims(sql, jobs.clone());
     let count = jobs.len() as u64;
     let completed = sql.change(&COMPLETE_JOBS, &[("claims", Value::Json(Some(&claims))), sql.now_param()])?;
     if completed == count { Ok(Vec::new()) } else { without(sql, &COMPLETED_CLAIMS, &claims, jobs) }
@@ -56,12 +56,14 @@ pub(crate) fn complete_one(sql: &mut Sql<'_>, job: &Job) -> Result<bool> {
 /// Completes claims of ephemeral jobs, whose rows go; answers how many of them still stood. Which ones those were cannot be
 /// found out any more.
 pub(crate) fn drop<'j>(sql: &mut Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> Result<u64> {
-    sql.change(&DROP_CLAIMS, &[("claims", Value::Json(Some(&claims(jobs))))])
+    let claims = claims(sql, jobs);
+    sql.change(&DROP_CLAIMS, &[("claims", Value::Json(Some(&claims)))])
 }
 
 /// Those of these claims that no longer stand, sorted.
 pub(crate) fn ended<'j>(sql: &mut Sql<'_>, jobs: impl ExactSizeIterator<Item = &'j Job> + Clone) -> Result<Vec<Claim>> {
-    without(sql, &STANDING_CLAIMS, &claims(jobs.clone()), jobs)
+    let claims = claims(sql, jobs.clone());
+    without(sql, &STANDING_CLAIMS, &claims, jobs)
 }
 
 /// Those of the claims that a statement about them does not name.
@@ -79,12 +81,16 @@ fn without<'j>(
     Ok(others)
 }
 
-/// `[[id, claim_seq], …]`, written straight away: as a tree first it takes three times as long.
-fn claims<'j>(jobs: impl Iterator<Item = &'j Job>) -> String {
-    let mut text = String::from("[");
+/// `[[id, claim_seq], …]`, or `{"id": claim_seq, …}`. Written straight away: as a tree first it takes three times as long.
+fn claims<'j>(sql: &Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> String {
+    let [open, left, middle, right, close] = match sql.dialect().claim_list() {
+        ClaimList::Pairs => ["[", "[", ",", "]", "]"],
+        ClaimList::Object => ["{", "\"", "\":", "", "}"],
+    };
+    let mut text = open.to_owned();
     for job in jobs {
         let comma = if text.len() > 1 { "," } else { "" };
-        let _ = write!(text, "{comma}[{},{}]", job.id, job.claim_seq); // into a string: cannot fail
+        let _ = write!(text, "{comma}{left}{}{middle}{}{right}", job.id, job.claim_seq); // into a string: cannot fail
     }
-    text + "]"
+    text + close
 }

@@ -74,7 +74,7 @@ fn survey(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Resu
     let caught = claim(sql, wanted, claimant)?;
     let statements = match sql.dialect().claim_style() {
         ClaimStyle::AllQueues => 1,
-        ClaimStyle::QueueByQueue | ClaimStyle::PickThenMark => 1 + wanted.len() as u32,
+        ClaimStyle::StretchByStretch | ClaimStyle::QueueByQueue => 1 + wanted.len() as u32,
     };
     let sight = Sight { at, paused, took: began.elapsed(), on_the_way: way * statements };
     Ok((caught, Some(sight)))

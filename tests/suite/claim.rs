@@ -183,7 +183,9 @@ on_every_database! {
                 // There is one writer at a time, so the second has to wait for the first, here for no time at all.
                 let mut conn = db.sqlite();
                 conn.busy_timeout(Duration::ZERO)?;
-                let busy = fetch_jobs(&mut conn.transaction()?, "default", "two", 3).unwrap_err();
+                let mut tx = conn.transaction()?;
+                let two = drip::AnySession::new(&mut tx).at(db.clock.now());
+                let busy = fetch_jobs(two, "default", "two", 3).unwrap_err();
                 assert!(busy.is_transient() && !busy.is_transaction_lost(), "{busy}");
                 return Ok(first);
             }

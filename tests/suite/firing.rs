@@ -328,10 +328,7 @@ on_every_database! {
         hand("name, every_ms, grace_ms", "'5 grace', 1000, 86400000");
         hand("name, every_ms", "'6 period', 0");
         hand("name, every_ms, metadata", "'7 metadata', 3600000, '[]'");
-        hand("name, every_ms", "'7 time', 3600000");
-        // The columns of the others hold nothing but times.
-        let no_time = if db.dialect == Dialect::Sqlite { "datetime('now')" } else { "updated_at, options = '7'" };
-        db.execute(&format!("UPDATE drip_schedule SET updated_at = {no_time} WHERE name = '7 time'"));
+        hand("name, every_ms, options", "'7 no object', 3600000, '7'");
         declare(db, Schedule::new("8 hook", Rule::every("1h"), work().tags(["refused"])));
         declare(db, Schedule::new("8 unavailable", Rule::every("1h"), NewJob::new("away", json!({}))));
         declare(db, Schedule::new("9 trigger", Rule::every("1h"), NewJob::new("forbidden", json!({}))));
@@ -356,7 +353,7 @@ on_every_database! {
             let failed: Vec<_> = failed.iter().map(|it| (&*it.schedule, it.error.as_ref().unwrap().to_string())).collect();
             let expected = [("1 zone", "Mars/Olympus"), ("2 pattern", "five fields"), ("3 options", "colour"),
                 ("4 priority", "priority: is 9"), ("5 grace", "grace: "), ("6 period", "from 1 s"),
-                ("7 metadata", "must be a JSON object"), ("7 time", ""), ("8 hook", "not today"), ("8 unavailable", ""), ("9 trigger", "refused")];
+                ("7 metadata", "must be a JSON object"), ("7 no object", ""), ("8 hook", "not today"), ("8 unavailable", ""), ("9 trigger", "refused")];
             assert_eq!(failed.len(), expected.len(), "{failed:?}");
             for ((name, why), (schedule, error)) in expected.into_iter().zip(failed) {
                 assert!(name == schedule && error.contains(why), "{name}: {error}");

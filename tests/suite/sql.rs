@@ -22,9 +22,9 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 36] = [
     ("examine/sees_others", &["postgres"], "MariaDB refuses who may not"),
     ("examine/sql_mode", &["mariadb"], "nobody else has such a setting"),
     ("examine/storage", &["postgres"], "nobody else has such parameters"),
-    ("claim_jobs", &["postgres", "sqlite"], "MariaDB has no UPDATE … RETURNING: it picks, then marks"),
-    ("pick_jobs", &["mariadb"], "the first half of its claim"),
-    ("mark_jobs", &["mariadb"], "the second half of its claim"),
+    ("claim_jobs", &["postgres"], "MariaDB has no UPDATE … RETURNING, and SQLite's is slow: they pick, then mark"),
+    ("pick_jobs", &["mariadb", "sqlite"], "the first half of their claim"),
+    ("mark_jobs", &["mariadb", "sqlite"], "the second half of their claim"),
     (
         "find_jobs",
         &["mariadb"],
@@ -58,13 +58,12 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 36] = [
 ];
 
 /// Parameters that not every spelling of their statement has: which has them, and why.
-const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 16] = [
-    ("claim_jobs", &["wanted"], &["postgres"], "all queues at once"),
+const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
     (
-        "claim_jobs",
-        &["queue", "limit", "from_priority", "from_at", "from_id", "to_priority"],
+        "pick_jobs",
+        &["from_priority", "from_at", "from_id", "to_priority"],
         &["sqlite"],
-        "one stretch of one queue at a time",
+        "a stretch of a queue; MariaDB's find_jobs has these",
     ),
     ("insert_available", &["notify"], &["postgres"], "nobody else has notifications"),
     ("insert_available", &["callers"], &["mariadb"], "asks in the statement whether the transaction is still open"),

@@ -4,7 +4,7 @@ use std::{sync::mpsc, thread};
 
 use drip::Dialect;
 
-use super::{Bare, FEW, all_of, claims};
+use super::{Bare, FEW, all_of};
 use crate::{Result, database::Fresh};
 
 /// How jobs are drained.
@@ -73,5 +73,5 @@ fn overlapping(claiming: &mut dyn Bare, finishing: &mut dyn Bare, how: Drain) ->
 }
 
 fn finish(bare: &mut dyn Bare, claimed: &[(i64, i64)], how: Drain) -> Result<u32> {
-    all_of(bare.finish(&claims(claimed.iter().copied()), how.deletes)?, claimed.len())
+    all_of(bare.finish(claimed, how.deletes)?, claimed.len())
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, KINDS, ROWS, Tally, WORKER, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, KINDS, ROWS, Tally, WORKER, args, effect, list, pairs, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?, ?)";
@@ -49,14 +49,14 @@ impl Bare for Mariadb {
         let Some(at) = rows.last().and_then(|row| row.as_ref(row.len() - 1)).cloned() else { return Ok(Vec::new()) };
         let read = |row: &mysql::Row| Some((row.get::<i64, _>("id")?, row.get::<i64, _>("claim_seq")? + 1));
         let claimed: Vec<_> = rows.iter().filter_map(read).collect();
-        let ids: Vec<_> = claimed.iter().map(|(id, _)| id.to_string()).collect();
-        let ids = format!("[{}]", ids.join(","));
+        let ids = list(claimed.iter().map(|(id, _)| id));
         tx.exec_drop(&self.mark, params! { "ids" => ids, "at" => at, "worker" => WORKER })?;
         tx.commit()?;
         Ok(claimed)
     }
 
-    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
+    fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64> {
+        let claims = pairs(claims);
         match deletes {
             true => self.conn.exec_drop(&self.delete, params! { "claims" => claims })?,
             false => self.conn.exec_drop(&self.complete, params! { "claims" => claims, "now" => None::<String> })?,

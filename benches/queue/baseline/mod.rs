@@ -88,7 +88,7 @@ pub trait Bare: Send {
     /// Claims so many jobs, committed by itself; answers their ids and the numbers of their claims.
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>>;
     /// Completes claims or deletes them, committed by itself; answers how many.
-    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64>;
+    fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64>;
     /// Completes a claim in a transaction with its effect; answers how many that were.
     fn finish_with_effect(&mut self, claim: (i64, i64)) -> Result<u64>;
     /// Inserts jobs one by one, each committed by itself.
@@ -147,9 +147,13 @@ fn whole(source: &str) -> String {
 }
 
 /// `[[id, claim_seq], …]`
-fn claims(rows: impl Iterator<Item = (i64, i64)>) -> String {
-    let pairs: Vec<_> = rows.map(|(id, claim_seq)| format!("[{id},{claim_seq}]")).collect();
-    format!("[{}]", pairs.join(","))
+fn pairs(claims: &[(i64, i64)]) -> String {
+    list(claims.iter().map(|(id, claim_seq)| format!("[{id},{claim_seq}]")))
+}
+
+/// A JSON array.
+fn list(items: impl Iterator<Item = impl ToString>) -> String {
+    format!("[{}]", items.map(|item| item.to_string()).collect::<Vec<_>>().join(","))
 }
 
 fn args(n: u32) -> String {

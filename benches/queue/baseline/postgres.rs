@@ -5,7 +5,7 @@ use std::{ops::Range, time::SystemTime};
 
 use postgres::{Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, types::Type};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, pairs, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
@@ -70,7 +70,8 @@ impl Bare for Postgres {
         Ok(rows.iter().map(|row| (row.get("id"), row.get("claim_seq"))).collect())
     }
 
-    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
+    fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64> {
+        let claims = pairs(claims);
         Ok(match deletes {
             true => self.client.execute(&self.delete, &[&claims])?,
             false => self.client.execute(&self.complete, &[&claims, &None::<SystemTime>])?,

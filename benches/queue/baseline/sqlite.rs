@@ -4,14 +4,19 @@ use std::{ops::Range, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, list, unfinished, whole};
 use crate::{Result, counting, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
 
+/// Where these stand among the columns of a job. Asked for by its name, a column is searched for.
+const ID: usize = 0;
+const CLAIM_SEQ: usize = 10;
+
 pub struct Sqlite {
     connection: Connection,
-    claim: String,
+    pick: String,
+    mark: String,
     complete: String,
     complete_one: String,
     delete: String,
@@ -22,7 +27,8 @@ impl Sqlite {
         let connection = counting::open(url)?;
         Ok(Sqlite {
             connection,
-            claim: whole(include_str!("../../../sql/sqlite/claim_jobs.sql")),
+            pick: whole(include_str!("../../../sql/sqlite/pick_jobs.sql")),
+            mark: whole(include_str!("../../../sql/sqlite/mark_jobs.sql")),
             complete: whole(include_str!("../../../sql/sqlite/complete_jobs.sql")),
             complete_one: whole(include_str!("../../../sql/sqlite/complete_job.sql")),
             delete: whole(include_str!("../../../sql/sqlite/drop_claims.sql")),
@@ -48,20 +54,25 @@ impl Sqlite {
 impl Bare for Sqlite {
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let claimed = tx
-            .prepare_cached(&self.claim)?
+        let now = now();
+        let picked = tx
+            .prepare_cached(&self.pick)?
             .query_map(
-                named_params! { ":queue": "default", ":limit": limit, ":kinds": KINDS, ":suspects": 0, ":worker": WORKER, ":now": now(),
-                    ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
-                |row| Ok((row.get("id")?, row.get("claim_seq")?)),
+                named_params! { ":queue": "default", ":limit": limit, ":kinds": KINDS, ":suspects": 0, ":now": now,
+                ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
+                |row| Ok((row.get(ID)?, row.get(CLAIM_SEQ)?)),
             )?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
+            .collect::<rusqlite::Result<Vec<(i64, i64)>>>()?;
+        let ids = list(picked.iter().map(|(id, _)| id));
+        tx.prepare_cached(&self.mark)?.execute(named_params! { ":ids": ids, ":at": now, ":worker": WORKER })?;
         tx.commit()?;
-        Ok(claimed)
+        Ok(picked.into_iter().map(|(id, claim_seq)| (id, claim_seq + 1)).collect())
     }
 
-    fn finish(&mut self, claims: &str, deletes: bool) -> Result<u64> {
-        if deletes { self.delete(claims) } else { self.complete(claims) }
+    fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64> {
+        let by_id: Vec<_> = claims.iter().map(|(id, claim_seq)| format!("\"{id}\":{claim_seq}")).collect();
+        let claims = format!("{{{}}}", by_id.join(","));
+        if deletes { self.delete(&claims) } else { self.complete(&claims) }
     }
 
     fn finish_with_effect(&mut self, (id, claim_seq): (i64, i64)) -> Result<u64> {

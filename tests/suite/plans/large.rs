@@ -120,7 +120,7 @@ fn what_a_claim_has_passed_is_not_read_again(db: &Db) {
     for _ in ["as it was filled", "analysed"] {
         if db.dialect == Dialect::Sqlite {
             let plan =
-                super::plans(db, &|place| statement::text(db.dialect, "claim_jobs", place), true, false).remove(0);
+                super::plans(db, &|place| statement::text(db.dialect, "pick_jobs", place), true, false).remove(0);
             assert!(plan.text.contains("(priority,scheduled_at)>(?,?) AND priority<?"), "{}", plan.text);
         } else {
             assert!(read_by_claim(db, last, 0) > 10_000);

@@ -27,6 +27,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
         "ids" | "found" => ("json", Text("[8, 16, 24]")),
+        "claims" if dialect == Dialect::Sqlite => ("", Text(r#"{"1": 0, "9": 0}"#)),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
         "queues" | "names" => ("json", Text(r#"["q1", "q2"]"#)),
