@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 36] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 37] = [
     ("examine/autovacuum", &["postgres"], "nobody else has it"),
     ("examine/claim_plan", &["mariadb", "postgres"], "SQLite's claim names its index, and fails without"),
     ("examine/dead_tuples", &["postgres"], "nobody else leaves them in the table"),
@@ -38,6 +38,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 36] = [
     ("find_probe", &["postgres"], "and its answer"),
     ("notify_queues", &["postgres"], "nobody else has notifications"),
     ("own_connection", &["postgres"], "settings; MariaDB's are options of its driver, SQLite's calls of its library"),
+    ("notifying_connection", &["postgres"], "nobody else has notifications"),
     ("kept_connection", &["postgres"], "nobody else changes plans by what a table holds at the moment"),
     ("limit_time", &["mariadb", "postgres"], "SQLite is interrupted by its library"),
     ("restore_time", &["mariadb"], "PostgreSQL's limit ends with the transaction"),

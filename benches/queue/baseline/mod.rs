@@ -87,6 +87,14 @@ impl Tally {
 pub trait Bare: Send {
     /// Claims so many jobs, committed by itself; answers their ids and the numbers of their claims.
     fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>>;
+    /// Listens for inserts from now on; answers whether the server tells of them.
+    fn listen(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+    /// Waits until one is told of, if it listens; not for ever.
+    fn await_insert(&mut self) -> Result<()> {
+        Ok(())
+    }
     /// Completes claims or deletes them, committed by itself; answers how many.
     fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64>;
     /// Completes a claim in a transaction with its effect; answers how many that were.

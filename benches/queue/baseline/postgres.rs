@@ -3,10 +3,12 @@
 
 use std::{ops::Range, time::SystemTime};
 
-use postgres::{Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, types::Type};
+use postgres::{
+    Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, fallible_iterator::FallibleIterator, types::Type,
+};
 
 use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, pairs, unfinished, whole};
-use crate::{Result, noop::Noop};
+use crate::{Result, noop::Noop, rounds::PATIENCE};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
 const CLAIM: [(&str, &str); 5] = [
@@ -68,6 +70,17 @@ impl Bare for Postgres {
         );
         let rows = self.client.query(&self.claim, &[&wanted, &KINDS, &WORKER, &None::<SystemTime>, &0_i64])?;
         Ok(rows.iter().map(|row| (row.get("id"), row.get("claim_seq"))).collect())
+    }
+
+    fn listen(&mut self) -> Result<bool> {
+        self.client.batch_execute("LISTEN drip_wake")?;
+        Ok(true)
+    }
+
+    fn await_insert(&mut self) -> Result<()> {
+        let mut notifications = self.client.notifications();
+        let told = notifications.timeout_iter(PATIENCE).next()?;
+        Ok(told.map(drop).ok_or("nobody has told of an insert")?)
     }
 
     fn finish(&mut self, claims: &[(i64, i64)], deletes: bool) -> Result<u64> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result, child,
     database::{Fresh, Kind},
+    noop::Noop,
     options::Options,
     report::{Figure, Report, Target},
     rounds::PATIENCE,
@@ -24,7 +25,8 @@ struct Stamped {
 }
 
 impl JobArgs for Stamped {
-    const KIND: &'static str = "stamped";
+    /// The one that bare statements claim.
+    const KIND: &'static str = Noop::KIND;
 }
 
 /// How many jobs a second are inserted, and how many in all.
@@ -38,14 +40,15 @@ const POLL_INTERVAL: f64 = 1000.0;
 pub fn start_latency(kind: &Kind<'_>, _: &Options, report: &mut Report) -> Result<()> {
     let database = kind.fresh()?;
     let times = latencies(&database, insert_steadily)?;
-    tell_latencies(kind, Inserted::Here, &times, report);
+    tell_latencies(kind, Inserted::Here, &times, None, report);
 
     let other_process = |_: &Client| match child::start_inserting(&database)?.wait()?.success() {
         true => Ok(()),
         false => Err("the process that inserts has failed".into()),
     };
     let times = latencies(&database, other_process)?;
-    tell_latencies(kind, Inserted::Elsewhere, &times, report);
+    let bare = bare_latencies(&database)?;
+    tell_latencies(kind, Inserted::Elsewhere, &times, bare.as_deref(), report);
     Ok(())
 }
 
@@ -97,6 +100,37 @@ fn latencies(database: &Fresh, insert: impl FnOnce(&Client) -> Result<()>) -> Re
     Ok(times)
 }
 
+/// The same, where a server tells of inserts, with a bare connection that is told, and claims.
+fn bare_latencies(database: &Fresh) -> Result<Option<Vec<f64>>> {
+    let (client, mut bare) = (database.client()?, database.bare()?);
+    if !bare.listen()? {
+        return Ok(None);
+    }
+    let mut inserting = child::start_inserting(database)?;
+    let mut starts = Vec::new();
+    while starts.len() <= STAMPED as usize {
+        bare.await_insert()?;
+        loop {
+            let claimed = bare.claim(10)?;
+            let start = micros();
+            if claimed.is_empty() {
+                break;
+            }
+            starts.extend(claimed.iter().map(|&(id, _)| (id, start)));
+            bare.finish(&claimed, false)?;
+        }
+    }
+    inserting.wait()?;
+    let time = |(id, start)| -> Result<f64> {
+        let job = drip::get_job(&client, id)?.ok_or("a job is gone")?;
+        Ok((start - job.args_as::<Stamped>()?.at_us) as f64 / 1000.0)
+    };
+    // Without the first one, as above.
+    let mut times = starts.into_iter().skip(1).map(time).collect::<Result<Vec<_>>>()?;
+    times.sort_by(f64::total_cmp);
+    Ok(Some(times))
+}
+
 /// Inserts jobs at an even pace, but not in step with anything that polls.
 pub fn insert_steadily(client: &Client) -> Result<()> {
     let start = Instant::now();
@@ -108,11 +142,12 @@ pub fn insert_steadily(client: &Client) -> Result<()> {
     Ok(())
 }
 
-fn tell_latencies(kind: &Kind<'_>, inserted: Inserted, sorted: &[f64], report: &mut Report) {
+fn tell_latencies(kind: &Kind<'_>, inserted: Inserted, sorted: &[f64], bare: Option<&[f64]>, report: &mut Report) {
+    let at = |times: &[f64], part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
     for ((name, part), target) in inserted.names().into_iter().zip([0.5, 0.99]).zip(inserted.targets(kind.dialect)) {
         let target = target.map(Target::Below);
-        let value = sorted[((sorted.len() - 1) as f64 * part).round() as usize];
-        report.add(&Figure { name, database: kind.dialect, value, unit: "ms", baseline: None, target });
+        let (value, baseline) = (at(sorted, part), bare.map(|bare| at(bare, part)));
+        report.add(&Figure { name, database: kind.dialect, value, unit: "ms", baseline, target });
     }
 }
 
