@@ -41,7 +41,7 @@ usage: cargo bench --bench queue -- [OPTION...] [GROUP...]
   cost             statements, commits, log, dead rows and CPU time a job
   scale (*)        1, 2, 4 and 8 processes at work; many workers with next to nothing to do
   growth (*)       drain beside very many other rows, with many queues, and with many kinds
-  pinned (*)       drain while a snapshot is held, the end beside the beginning
+  pinned (*)       drain while a snapshot is held, the end beside the beginning; and without one
   memory (*)       the most that a process needs that drains very many jobs
   all              all of these; without a name those without a star, which wants minutes and gigabytes
 
@@ -52,7 +52,7 @@ usage: cargo bench --bench queue -- [OPTION...] [GROUP...]
   --rows N         growth: rows that are scheduled, and as many that are completed (1000000)
   --queues N       growth: queues (10000)
   --kinds N        growth: kinds (1000)
-  --seconds N      pinned: how long the snapshot is held (300)
+  --seconds N      pinned: for how long the snapshot is held, and then not (300)
   --workers N      scale: workers with next to nothing to do (200)
   --json           one line of JSON a figure, and nothing else, on standard output
   --help           this text";

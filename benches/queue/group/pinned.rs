@@ -1,5 +1,5 @@
 //! A snapshot that is held: nothing that dies after it can be removed. Rates under continuous load, the last beside the
-//! first.
+//! first; and the same without it, for the table and its indexes grow, and checkpoints begin, whether it is held or not.
 //!
 //! Jobs are inserted as fast as they are drained, by another thread of the same process. On SQLite a reader keeps the log
 //! from being started anew, so that it grows; the measurement ends early when it has become too large.
@@ -37,28 +37,23 @@ const GIB: f64 = (1_u64 << 30) as f64;
 const LARGEST_LOG: f64 = 8.0;
 
 pub fn pinned(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result<()> {
-    let database = kind.fresh()?;
     let window = WINDOW.min(Duration::from_secs(options.seconds.into()) / 4);
     let windows = (options.seconds / window.as_secs().max(1) as u32).max(1);
-    let rates = under_load(&database, windows, window)?;
-    let (first, last) = (rates[0], rates[rates.len() - 1]);
-    let target = Some(Target::Ratio(0.8));
-    report.add(&Figure { target, ..Figure::rate("pinned", kind.dialect, last, first) });
-    if let Some(value) = log_size(&database) {
-        report.add(&Figure {
-            name: "pinned_log",
-            database: kind.dialect,
-            value,
-            unit: "GiB",
-            baseline: None,
-            target: None,
-        });
+    for (name, is_held, target) in [("pinned", true, Some(Target::Ratio(0.8))), ("not_pinned", false, None)] {
+        let database = kind.fresh()?;
+        let rates = under_load(&database, is_held, windows, window)?;
+        let (first, last) = (rates[0], rates[rates.len() - 1]);
+        report.add(&Figure { target, ..Figure::rate(name, kind.dialect, last, first) });
+        if let Some(value) = log_size(&database).filter(|_| is_held) {
+            let name = "pinned_log";
+            report.add(&Figure { name, database: kind.dialect, value, unit: "GiB", baseline: None, target: None });
+        }
     }
     Ok(())
 }
 
 /// Jobs a second, window by window.
-fn under_load(database: &Fresh, windows: u32, window: Duration) -> Result<Vec<f64>> {
+fn under_load(database: &Fresh, is_held: bool, windows: u32, window: Duration) -> Result<Vec<f64>> {
     let client = database.client()?;
     let begun = Arc::new(AtomicU64::new(0));
     let count = begun.clone();
@@ -73,9 +68,11 @@ fn under_load(database: &Fresh, windows: u32, window: Duration) -> Result<Vec<f6
         while begun.load(Ordering::Relaxed) == 0 && !inserting.is_finished() && database.bare()?.count()? == 0 {
             thread::sleep(Duration::from_millis(10));
         }
-        holder.pin()?;
+        if is_held {
+            holder.pin()?;
+        }
         let running = Worker::new(&client).handle(handler).start()?;
-        let rates = watch(database, &begun, windows, window);
+        let rates = watch(database, &begun, is_held, windows, window);
         over.store(true, Ordering::Relaxed);
         inserting.join().map_err(|_| "the inserting thread has panicked")??;
         running.stop(Duration::from_secs(10));
@@ -95,7 +92,8 @@ fn keep_inserting(client: &Client, begun: &AtomicU64, over: &AtomicBool) -> Resu
     Ok(())
 }
 
-fn watch(database: &Fresh, begun: &AtomicU64, windows: u32, window: Duration) -> Vec<f64> {
+fn watch(database: &Fresh, begun: &AtomicU64, is_held: bool, windows: u32, window: Duration) -> Vec<f64> {
+    let held = if is_held { "pinned" } else { "not pinned" };
     let mut rates = Vec::new();
     for n in 1..=windows {
         let (start, before) = (Instant::now(), begun.load(Ordering::Relaxed));
@@ -104,7 +102,7 @@ fn watch(database: &Fresh, begun: &AtomicU64, windows: u32, window: Duration) ->
         let rate = grouped(rates.last().copied().unwrap_or_default(), 0);
         let log = log_size(database).filter(|_| database.dialect == Dialect::Sqlite);
         let told = log.map_or_else(String::new, |log| format!(", log {log:.1} GiB"));
-        eprintln!("{} pinned {n}/{windows} of {window:?}: {rate} jobs/s{told}", database.dialect.name());
+        eprintln!("{} {held} {n}/{windows} of {window:?}: {rate} jobs/s{told}", database.dialect.name());
         if log.is_some_and(|log| log > LARGEST_LOG) {
             break;
         }
