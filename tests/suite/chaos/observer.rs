@@ -46,14 +46,14 @@ impl Observer {
     }
 }
 
-/// No process is frozen for so long, by far.
+/// No process is frozen for so long, by far, even where the machine has hardly time for whoever is to thaw it.
 fn idle_in_transaction(db: &Db) -> Vec<Complaint> {
     if db.dialect != Dialect::Postgres {
         return Vec::new();
     }
     let idle = "SELECT pid, query FROM pg_stat_activity WHERE datname = current_database()
-                AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '10 s'";
+                AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '30 s'";
     let complain =
-        |row: Vec<String>| Complaint::new("C12", format!("idle in a transaction for 10 s: {}", row.join(": ")));
+        |row: Vec<String>| Complaint::new("C12", format!("idle in a transaction for 30 s: {}", row.join(": ")));
     rows(db, idle).unwrap_or_default().into_iter().map(complain).collect()
 }
