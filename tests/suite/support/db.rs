@@ -139,7 +139,11 @@ impl Db {
         match self.dialect {
             Dialect::Postgres => {
                 let mut client = self.postgres();
-                client.batch_execute("SET default_transaction_isolation = 'read committed'").unwrap();
+                client
+                    .batch_execute(
+                        "SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on",
+                    )
+                    .unwrap();
                 client.batch_execute(sql).unwrap();
             }
             Dialect::Mariadb => {
@@ -149,10 +153,12 @@ impl Db {
         }
     }
 
-    /// A connection that sees what is committed and nothing else, whatever the server's defaults.
+    /// A connection that sees what is committed and nothing else, and reads a backslash as what it is by default,
+    /// whatever the server's defaults.
     fn console(&self) -> mysql::Conn {
         let mut conn = self.mariadb();
         conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
+        conn.query_drop("SET SESSION sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')").unwrap();
         conn
     }
 
