@@ -298,8 +298,8 @@ fn a_listener_that_is_refused_neither_spins_nor_repeats_itself() {
         let (_client, ear, running) = start(&url, HOUR);
         ear.hear("notifications", listening);
         ear.hear_silence(Duration::from_millis(300));
-        proxy.take_away();
         let away = Instant::now();
+        proxy.take_away();
         // The claimer sleeps: it is the listener that tries, after 100, 200, 400 and 800 ms, give or take a quarter.
         proxy.wait_until_hung_up(4);
         assert!(away.elapsed() >= Duration::from_millis(1100), "tried four times within {:?}", away.elapsed());

@@ -11,7 +11,7 @@ fn odd(dialect: Dialect) -> &'static [(&'static str, &'static str)] {
     const LAST: &str = "9999-12-30T22:00:00.999999Z";
     match dialect {
         Dialect::Postgres => {
-            &[("-infinity", FIRST), ("4000-01-01 BC", FIRST), ("9999-12-31", LAST), ("infinity", LAST)]
+            &[("-infinity", FIRST), ("4000-01-01 BC", FIRST), ("9999-12-31 00:00Z", LAST), ("infinity", LAST)]
         }
         Dialect::Mariadb => &[
             ("0000-00-00 00:00:00", FIRST),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use drip::{Client, Clock, Context, Dialect, Event, HandlerResult, Job, NewJob, State, Worker, fetch_jobs, insert_job};
 use jiff::Timestamp;
+use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -235,5 +236,21 @@ fn postgres_a_console_can_notify_the_workers() {
         console.run(&format!("BEGIN; {insert}; SELECT pg_notify('drip_wake', 'mail'); COMMIT")).unwrap();
         ear.hear("a completion", |event| matches!(event, Event::Completed(_)).then_some(()));
         assert!(running.stop(PATIENCE).is_clean());
+    });
+}
+
+/// There the server makes of bad values what fits; only where nothing does the table refuses.
+#[test]
+fn mariadb_without_its_strict_mode_cuts_a_name_and_what_is_left_is_a_job() {
+    Db::run(Dialect::Mariadb, Place::Own, |db| {
+        let mut lax = db.mariadb();
+        lax.query_drop("SET sql_mode = ''").unwrap();
+        lax.query_drop(format!("INSERT INTO drip_job (kind) VALUES ('{}')", "q".repeat(200))).unwrap();
+        for (column, value) in [("queue", ""), ("priority", "5"), ("args", "{")] {
+            let refused = lax.query_drop(format!("INSERT INTO drip_job (kind, {column}) VALUES ('k', '{value}')"));
+            assert!(refused.is_err(), "{column}: {value:?}");
+        }
+        let claimed = fetch_jobs(&db.client, "default", "worker", 10).unwrap();
+        assert_eq!(claimed.iter().map(|job| &*job.kind).collect::<Vec<_>>(), ["q".repeat(127)]);
     });
 }

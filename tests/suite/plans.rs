@@ -166,15 +166,20 @@ fn plan_on_sqlite(db: &Db, text: Text<'_>) -> Option<Plan> {
     Some(plan)
 }
 
+/// PostgreSQL: what the planner may use by default.
+const ALL_SCANS: &str = "SET enable_indexscan = on; SET enable_bitmapscan = on; SET from_collapse_limit = 8; \
+                         SET join_collapse_limit = 8";
+
 /// The plans of a statement: under the settings of the connections that a worker keeps, or under the server's own.
 fn plans(db: &Db, text: Text<'_>, kept: bool, small: bool) -> Vec<Plan> {
     match db.dialect {
         Dialect::Postgres => {
-            let settings = if kept { include_str!("../../sql/postgres/kept_connection.sql") } else { "" };
+            let kept = if kept { include_str!("../../sql/postgres/kept_connection.sql") } else { "" };
+            let settings = format!("{ALL_SCANS}; {kept}");
             let is_old = !db.is_postgres_since(12);
             let modes = if is_old { ["", ""] } else { ["custom", "generic"] };
             let modes = modes.iter().map(|mode| match *mode {
-                "" => settings.to_owned(),
+                "" => settings.clone(),
                 mode => format!("{settings}; SET plan_cache_mode = force_{mode}_plan"),
             });
             modes.filter_map(|settings| plan_on_postgres(db, text, &settings, small)).collect()

@@ -29,6 +29,8 @@ fn on_postgres(db: &Db, name: &str) {
     let (types, values) = statement::typed(&names);
     let mut client = db.postgres();
     let mut tx = client.transaction().unwrap();
+    // Arrays are written as text here, with NULLs in them.
+    tx.batch_execute("SET LOCAL array_nulls = on").unwrap();
     tx.batch_execute(&format!("PREPARE it{types} AS {sql}")).unwrap_or_else(|error| panic!("{name}: {error}"));
     for time in 1..=TIMES {
         tx.batch_execute(&format!("EXECUTE it{values}")).unwrap_or_else(|error| panic!("{name}, time {time}: {error}"));

@@ -10,7 +10,7 @@ use crate::support::Db;
 pub fn rows(db: &Db, sql: &str) -> Result<Vec<Vec<String>>> {
     match db.dialect {
         Dialect::Postgres => Ok(db.try_postgres()?.simple_query(sql)?.iter().filter_map(of_postgres).collect()),
-        Dialect::Mariadb => Ok(db.try_mariadb()?.query::<mysql::Row, _>(sql)?.into_iter().map(of_mariadb).collect()),
+        Dialect::Mariadb => Ok(db.try_console()?.query::<mysql::Row, _>(sql)?.into_iter().map(of_mariadb).collect()),
         _ => {
             let conn = db.try_sqlite()?;
             let mut statement = conn.prepare(sql)?;

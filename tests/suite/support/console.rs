@@ -34,10 +34,12 @@ impl<'d> Console<'d> {
 
     /// Runs SQL; an error is what the program says.
     pub fn run(&self, sql: &str) -> Result<(), String> {
+        // Its default: without it the server makes of bad values what fits.
+        let strict = "--init-command=SET sql_mode = CONCAT(@@sql_mode, ',STRICT_TRANS_TABLES')";
         let mut command = Command::new(self.program());
         match self.db.dialect {
             Dialect::Postgres => command.args(["-X", &self.db.url, "-c", sql]),
-            Dialect::Mariadb => command.args(["--default-character-set=utf8mb4", self.database(), "-e", sql]),
+            Dialect::Mariadb => command.args([strict, "--default-character-set=utf8mb4", self.database(), "-e", sql]),
             _ => command.args(["-cmd", ".timeout 10000", self.database(), sql]),
         };
         self.output(command)

@@ -139,7 +139,11 @@ impl Db {
         match self.dialect {
             Dialect::Postgres => {
                 let mut client = self.postgres();
-                client.batch_execute("SET default_transaction_isolation = 'read committed'").unwrap();
+                client
+                    .batch_execute(
+                        "SET default_transaction_isolation = 'read committed'; SET standard_conforming_strings = on",
+                    )
+                    .unwrap();
                 client.batch_execute(sql).unwrap();
             }
             Dialect::Mariadb => {
@@ -149,11 +153,18 @@ impl Db {
         }
     }
 
-    /// A connection that sees what is committed and nothing else, whatever the server's defaults.
+    /// A connection that sees what is committed and nothing else, and reads a backslash as what it is by default,
+    /// whatever the server's defaults.
     fn console(&self) -> mysql::Conn {
-        let mut conn = self.mariadb();
-        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").unwrap();
-        conn
+        self.try_console().unwrap()
+    }
+
+    /// As [`console`](Db::console), where the server may be away.
+    pub fn try_console(&self) -> Result<mysql::Conn> {
+        let mut conn = self.try_mariadb()?;
+        conn.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
+        conn.query_drop("SET SESSION sql_mode = REPLACE(@@sql_mode, 'NO_BACKSLASH_ESCAPES', '')")?;
+        Ok(conn)
     }
 
     /// The number in the first column of the first row.

@@ -65,7 +65,7 @@ pub fn pool<M: ManageConnection>(manager: M, size: u32) -> Pool<M> {
     Pool::builder()
         .max_size(size)
         .min_idle(Some(0))
-        .connection_timeout(std::time::Duration::from_millis(500))
+        .connection_timeout(std::time::Duration::from_secs(3))
         .build(manager)
         .unwrap()
 }
