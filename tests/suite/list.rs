@@ -102,6 +102,16 @@ const CRITERIA: &[Criterion] = &[
     ),
     ("created before", |f, all| f.created(..all[2].created_at), |job, all| job.created_at < all[2].created_at),
     ("due from", |f, all| f.scheduled(all[4].scheduled_at..), |job, all| job.scheduled_at >= all[4].scheduled_at),
+    (
+        "due between",
+        |f, all| f.scheduled(all[1].scheduled_at..=all[3].scheduled_at),
+        |job, all| (all[1].scheduled_at..=all[3].scheduled_at).contains(&job.scheduled_at),
+    ),
+    (
+        "ended between",
+        |f, all| f.finalized(all[7].finalized_at.unwrap()..=all[9].finalized_at.unwrap()),
+        |job, all| (all[7].finalized_at..=all[9].finalized_at).contains(&job.finalized_at),
+    ),
     ("ended", |f, all| f.finalized(all[0].created_at..), |job, _| job.finalized_at.is_some()),
     (
         "several",

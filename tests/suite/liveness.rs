@@ -144,6 +144,10 @@ on_every_database! {
         renew_lease(&db.client, "mine", Duration::from_secs(120)).unwrap();
         let workers = list_workers(&db.client).unwrap();
         assert_eq!((workers.len(), workers[0].lease), (1, Duration::from_secs(120)));
+        // What those who watch it go by.
+        assert_eq!(db.number("SELECT beats FROM drip_worker"), 1);
+        fetch_jobs(&db.client, "default", "mine", 1).unwrap();
+        assert_eq!(db.number("SELECT beats FROM drip_worker"), 2);
         for lease in [Duration::ZERO, Duration::from_millis(999), HOUR + Duration::from_secs(1)] {
             assert!(renew_lease(&db.client, "mine", lease).unwrap_err().is_invalid_input());
         }

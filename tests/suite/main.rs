@@ -30,6 +30,7 @@ mod handlers; // handlers that do what handlers should not
 mod history; // what a job remembers of its attempts is bounded, and can always be recorded
 mod insert; // a job is what was asked for, inserted alone or in a batch
 mod interleavings; // two or three that meet at a job come one after the other, in whatever order they begin, act and end
+mod late; // what a handler answers when its claim has ended counts for nobody
 mod list; // lists show what was asked for, each job once
 mod liveness; // a worker that dies is missed, and its jobs go to others
 mod load; // as many jobs as there are, as fast as the database takes them

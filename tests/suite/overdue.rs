@@ -135,5 +135,14 @@ mod in_the_background {
             stop(&maintenance);
             assert_eq!(db.job(eternal).state, State::Available);
         }
+
+        fn what_was_discarded_before_an_error_stays_discarded(db: &Db) {
+            let jobs = drip::insert_many(&db.client, (0..1001).map(|_| job("work").ttl(HOUR))).unwrap();
+            let last = jobs.last().unwrap().job().id;
+            db.clock.advance(HOUR);
+            db.refuse(&format!("NEW.id = {last} AND NEW.state = 'discarded'"));
+            drip::expire_jobs(&db.client).unwrap_err();
+            assert_eq!(db.number("SELECT count(*) FROM drip_job WHERE state = 'discarded'"), 1000);
+        }
     }
 }

@@ -175,6 +175,15 @@ mod in_the_background {
             assert!(worker.stop(Duration::from_secs(10)).is_clean());
         }
 
+        fn what_was_removed_before_an_error_stays_removed(db: &Db) {
+            completed(db, "many", 500);
+            db.clock.advance(2 * HOUR);
+            let last = db.number("SELECT max(id) FROM drip_job");
+            db.refuse_deletes(&format!("OLD.id = {last}"));
+            retain_jobs(&db.client, &Retention::forever().completed(HOUR)).unwrap_err();
+            assert!((1..=400).contains(&db.jobs()), "{} are left: more than a batch was one transaction", db.jobs());
+        }
+
         fn a_stop_comes_between_two_batches(db: &Db) {
             completed(db, "a", 6000);
             db.clock.advance(2 * HOUR);

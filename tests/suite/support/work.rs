@@ -91,6 +91,11 @@ impl Db {
         self.refuse_any("INSERT", "refuse_insert", condition);
     }
 
+    /// The database keeps the jobs to which this condition on `OLD` applies.
+    pub fn refuse_deletes(&self, condition: &str) {
+        self.refuse_any("DELETE", "refuse_delete", condition);
+    }
+
     fn refuse_any(&self, what: &str, name: &str, condition: &str) {
         self.execute(&match self.dialect {
             Dialect::Postgres => format!(
