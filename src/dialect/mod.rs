@@ -13,7 +13,7 @@ pub(crate) mod sqlite;
 mod address;
 mod assembled;
 mod connection;
-mod kept;
+mod kept_rows;
 #[cfg(any(feature = "postgres", feature = "mariadb"))]
 mod patience;
 mod pool;
@@ -23,7 +23,7 @@ mod value;
 
 pub(crate) use assembled::{Assembled, Fragments, fragments, letters};
 pub(crate) use connection::{Connection, Link, Record, Sql, truncated};
-pub(crate) use kept::Kept;
+pub(crate) use kept_rows::KeptRows;
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Job, Result, Session, State,
-    dialect::{ClaimStyle, Kept, Sql, Statement, Value, statement, time_text},
+    dialect::{ClaimStyle, KeptRows, Sql, Statement, Value, statement, time_text},
     name,
 };
 
@@ -57,7 +57,7 @@ pub(crate) enum Catch {
     /// As they were before they were marked. They are read when nobody waits for that any more: on SQLite, where everybody
     /// waits for the write lock, reading them took a quarter of the time for which a drain held it.
     Picked {
-        jobs: Kept,
+        jobs: KeptRows,
         at: Timestamp,
         worker: String,
     },
@@ -184,7 +184,7 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
 }
 
 fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
-    let mut picked = Kept::default();
+    let mut picked = KeptRows::default();
     let finds = sql.dialect().claim_style() == ClaimStyle::QueueByQueue;
     for one in wanted {
         one.by_stretch(|stretch, limit| match finds && one.beyond.is_some() {
@@ -205,7 +205,7 @@ fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>)
 }
 
 /// Picks jobs of a stretch of a queue; answers how many.
-fn pick(sql: &mut Sql<'_>, within: Within<'_>, claimant: &Claimant<'_>, picked: &mut Kept) -> Result<usize> {
+fn pick(sql: &mut Sql<'_>, within: Within<'_>, claimant: &Claimant<'_>, picked: &mut KeptRows) -> Result<usize> {
     let [queue, limit, from_priority, from_at, from_id, to_priority] = within;
     let [kinds, suspects] = claimant.params();
     let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, sql.now_param()];
@@ -219,7 +219,7 @@ fn find_then_pick(
     mut stretch: Stretch,
     limit: usize,
     claimant: &Claimant<'_>,
-    picked: &mut Kept,
+    picked: &mut KeptRows,
 ) -> Result<usize> {
     let mut brought = 0;
     loop {
@@ -238,7 +238,7 @@ fn find_then_pick(
     }
 }
 
-fn mark(sql: &mut Sql<'_>, picked: &Kept, at: Timestamp, worker: &str) -> Result<()> {
+fn mark(sql: &mut Sql<'_>, picked: &KeptRows, at: Timestamp, worker: &str) -> Result<()> {
     let ids = serde_json::Value::from_iter(picked.read(|row| row.int())?).to_string();
     let ids = ("ids", Value::Json(Some(&ids)));
     let marks = [ids, ("at", Value::Time(Some(at))), ("worker", Value::Text(Some(worker)))];

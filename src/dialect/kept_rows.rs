@@ -9,7 +9,7 @@ use crate::Result;
 
 /// Rows with the same columns, end to end.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct KeptRows {
     slots: Vec<Slot>,
     text: String,
     bytes: Vec<u8>,
@@ -26,7 +26,7 @@ enum Slot {
     Bytes(Range<usize>),
 }
 
-impl Kept {
+impl KeptRows {
     /// How many rows there are.
     pub(crate) fn len(&self) -> usize {
         self.rows
@@ -71,7 +71,7 @@ impl Kept {
 }
 
 struct KeptRow<'k> {
-    kept: &'k Kept,
+    kept: &'k KeptRows,
     slots: &'k [Slot],
 }
 
@@ -102,7 +102,7 @@ mod tests {
             vec![Cell::Text("für"), Cell::Null, Cell::Bytes(&[1, 255]), Cell::Int(-1), Cell::Time(now)],
             vec![Cell::Text(""), Cell::Text("x"), Cell::Bytes(&[]), Cell::Int(i64::MAX), Cell::Null],
         ];
-        let mut kept = Kept::default();
+        let mut kept = KeptRows::default();
         rows.iter().for_each(|row| kept.keep(&mut Row::new(row)).unwrap());
         assert_eq!(kept.len(), 2);
         let read = kept
@@ -111,7 +111,7 @@ mod tests {
         let second = (String::new(), Some("x".to_owned()), Some(vec![]), i64::MAX, None);
         assert_eq!(read.unwrap(), [first, second]);
         assert_eq!(kept.first(|row| row.last().time()).unwrap(), Some(now));
-        assert_eq!(Kept::default().first(|row| row.int()).unwrap(), None);
-        assert!(Kept::default().read(|row| row.int()).unwrap().is_empty());
+        assert_eq!(KeptRows::default().first(|row| row.int()).unwrap(), None);
+        assert!(KeptRows::default().read(|row| row.int()).unwrap().is_empty());
     }
 }
