@@ -4,14 +4,19 @@
 use std::{
     sync::{Barrier, mpsc},
     thread,
+    time::Duration,
 };
 
-use drip::{Client, Dialect, Inserted, NewJob, OnDuplicate, Unique, insert_job, insert_many};
+use drip::{
+    Client, Dialect, Inserted, NewJob, OnDuplicate, State, Unique, Worker, cancel_job, insert_job, insert_many,
+    promote_jobs,
+};
 use serde_json::json;
 
-use crate::support::{Db, End, Place, patiently};
+use crate::support::{Db, End, PATIENCE, Place, Watch, patiently, work::done};
 
 const THREADS: usize = 16;
+const SECOND: Duration = Duration::from_secs(1);
 
 on_every_database_and_place! {
     fn of_sixteen_threads_one_inserts_and_all_are_given_that_job(db: &Db) {
@@ -182,6 +187,44 @@ on_every_database! {
         assert_eq!(answers.iter().filter(|inserted| !inserted.is_duplicate()).count(), 1);
         assert_eq!(db.jobs(), 1);
     }
+
+    /// A promotion of many is refused for the one whose key is taken in that very moment.
+    fn a_job_that_comes_due_while_its_key_is_being_taken_waits_and_the_others_go(db: &Db) {
+        if db.dialect == Dialect::Sqlite {
+            return; // whose one writer is waited for
+        }
+        for by_worker in [false, true] {
+            let kind = format!("due {by_worker}");
+            let in_line = || NewJob::new(kind.clone(), json!({})).unique(Unique::new().by_states([State::Available]));
+            let waiting = insert_job(&db.client, in_line().delay(SECOND)).unwrap().into_job();
+            let other = insert_job(&db.client, NewJob::new("plain", json!({})).delay(2 * SECOND)).unwrap().into_job();
+            db.clock.advance(3 * SECOND);
+            let mut watch = Watch::new(&db.client);
+            thread::scope(|scope| {
+                let promoting = db.committed(|tx| {
+                    insert_job(tx.on(), in_line()).unwrap().into_job();
+                    let promote = || match by_worker {
+                        true => Worker::new(&db.client).handle_kind("plain", done).start().map(|running| (0, Some(running))),
+                        false => promote_jobs(&db.client).map(|promoted| (promoted, None)),
+                    };
+                    let promoting = scope.spawn(promote);
+                    until_somebody_waits(db);
+                    promoting
+                });
+                match promoting.join().unwrap().unwrap() {
+                    (_, Some(running)) => {
+                        watch.until_state(other.id, State::Completed);
+                        assert!(running.stop(PATIENCE).is_clean());
+                    }
+                    (promoted, None) => {
+                        assert_eq!((promoted, db.job(other.id).state), (1, State::Available));
+                        cancel_job(&db.client, other.id).unwrap();
+                    }
+                }
+            });
+            assert_eq!(db.job(waiting.id).state, State::Scheduled, "{kind}");
+        }
+    }
 }
 
 /// What an insert answers whose duplicate was committed after the transaction's snapshot.
@@ -242,7 +285,7 @@ fn until_somebody_waits(db: &Db) {
         // innodb_trx knows better, but shows nothing new to whoever asks more often than every 100 ms.
         Dialect::Mariadb => {
             "SELECT count(*) FROM information_schema.processlist
-             WHERE db = database() AND command = 'Execute' AND state = 'Update' AND time_ms > 50"
+             WHERE db = database() AND command = 'Execute' AND state LIKE 'Updat%' AND time_ms > 50"
         }
         _ => return,
     };
