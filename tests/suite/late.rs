@@ -10,8 +10,14 @@ use crate::support::{Db, Gate, PATIENCE, Watch, watch::eventually, work::job};
 fn assert_late_answers_are_lost(db: &Db, count: usize, ephemeral: bool) {
     let client = Client::connect(&db.url).unwrap();
     let (mut watch, gate) = (Watch::new(&client), Gate::new());
-    let new = (0..count).map(|_| if ephemeral { job("work").ephemeral() } else { job("work") });
-    let ids: Vec<i64> = insert_many(&client, new).unwrap().iter().map(|inserted| inserted.job().id).collect();
+    let new = |kind| if ephemeral { job(kind).ephemeral() } else { job(kind) };
+    // Of the same number as the claims that end.
+    let bystander = db.prepared(State::Running, |_| new("other"));
+    let ids: Vec<i64> = insert_many(&client, (0..count).map(|_| new("work")))
+        .unwrap()
+        .iter()
+        .map(|inserted| inserted.job().id)
+        .collect();
     let door = gate.door();
     let handler = move |context: &Context, _: Value| -> HandlerResult {
         door.pass(context.job().id);
@@ -36,6 +42,7 @@ fn assert_late_answers_are_lost(db: &Db, count: usize, ephemeral: bool) {
         let left = drip::get_job(&db.client, *id).unwrap().map(|job| job.state);
         assert_eq!(left, (!ephemeral).then_some(State::Completed));
     }
+    assert_eq!(db.job(bystander.id), bystander);
     assert!(running.stop(PATIENCE).is_clean());
 }
 
@@ -48,6 +55,25 @@ on_every_database! {
     fn a_late_completion_alone_touches_no_later_claim(db: &Db) {
         assert_late_answers_are_lost(db, 1, false);
         assert_late_answers_are_lost(db, 1, true);
+    }
+
+    /// With a console: the verbs edit no job that runs.
+    fn an_ephemeral_job_that_is_made_lasting_while_it_runs_stays(db: &Db) {
+        let gate = Gate::new();
+        let door = gate.door();
+        let handler = move |context: &Context, _: Value| -> HandlerResult {
+            door.pass(context.job().id);
+            Ok(())
+        };
+        let id = db.insert(job("work").ephemeral()).id;
+        let mut watch = Watch::new(&db.client);
+        let running = Worker::new(&db.client).handle_kind("work", handler).start().unwrap();
+        gate.arrival();
+        db.execute("UPDATE drip_job SET ephemeral = false");
+        gate.open();
+        watch.until_completed(1);
+        assert_eq!(db.job(id).state, State::Completed);
+        assert!(running.stop(PATIENCE).is_clean());
     }
 
     fn late_completions_among_others_touch_no_later_claim_and_hinder_nobody(db: &Db) {
