@@ -64,6 +64,13 @@ pub(crate) enum Catch {
 }
 
 impl Catch {
+    fn len(&self) -> usize {
+        match self {
+            Catch::Jobs(jobs) => jobs.len(),
+            Catch::Picked { jobs, .. } => jobs.len(),
+        }
+    }
+
     /// The jobs, in order of queue as wanted, priority, due time and id.
     ///
     /// Once the claim is committed an error leaves them claimed, for a worker that has not heard of them.
@@ -72,10 +79,6 @@ impl Catch {
             Catch::Jobs(jobs) => jobs,
             Catch::Picked { jobs, at, worker } => jobs.read(|row| Ok(marked(Job::read(row)?, at, &worker)))?,
         };
-        let most: usize = wanted.iter().map(|one| one.limit).sum();
-        if jobs.len() > most {
-            return Err(Error::corrupt(format!("{} jobs were claimed where {most} were wanted", jobs.len())));
-        }
         let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
         jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
         Ok(jobs)
@@ -155,9 +158,14 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
 ///
 /// A unique conflict is an error that leaves the transaction to be rolled back.
 pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
-    match sql.dialect().claim_style() {
-        ClaimStyle::AllQueues => Ok(Catch::Jobs(claim_at_once(sql, wanted, claimant)?)),
-        ClaimStyle::StretchByStretch | ClaimStyle::QueueByQueue => pick_then_mark(sql, wanted, claimant),
+    let caught = match sql.dialect().claim_style() {
+        ClaimStyle::AllQueues => Catch::Jobs(claim_at_once(sql, wanted, claimant)?),
+        ClaimStyle::StretchByStretch | ClaimStyle::QueueByQueue => pick_then_mark(sql, wanted, claimant)?,
+    };
+    let (count, most) = (caught.len(), wanted.iter().map(|one| one.limit).sum::<usize>());
+    match count > most {
+        true => Err(Error::corrupt(format!("{count} jobs were claimed where {most} were wanted"))),
+        false => Ok(caught),
     }
 }
 
