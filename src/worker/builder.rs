@@ -253,7 +253,6 @@ impl Worker {
             owner,
             label: self.label.clone(),
             kinds: settings.kinds(),
-            queues: (!settings.any_queue).then(|| serde_json::Value::from(settings.queue_names()).to_string()),
             budget: Budget::new(settings.queues.len()),
             slots: Slots::default(),
             manner: Manner::default(),

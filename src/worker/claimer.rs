@@ -316,9 +316,11 @@ impl Claimer {
     /// Makes due jobs available, and notes when the next ones will be; answers whether any are available.
     fn promote(&mut self) -> Result<bool> {
         let mut next = self.glance()?;
+        let mut available = next.available;
         while next.is_overdue() {
             let promoted = self.lifeline.run(|connection, now| retry(|| promote_on(connection, now)))?;
             if promoted > 0 {
+                available = true;
                 self.feel_hungry();
                 self.reopen_from(next.earliest);
             }
@@ -331,14 +333,18 @@ impl Claimer {
         // Under a test's clock a due time says nothing about how long to wait.
         let within = if self.shared.client.now().is_some() { None } else { next.within };
         self.look_for_due = Instant::now() + within.map_or(poll_interval, |within| within.min(poll_interval));
-        Ok(next.available || self.bounds.next_look().is_some_and(|look| look <= Instant::now()))
+        Ok(available || self.bounds.next_look().is_some_and(|look| look <= Instant::now()))
     }
 
+    /// Of queues that are known to hold more it is not asked whether they hold any: where dead rows cannot be removed that is
+    /// a way past all of them, 0.1 s for half a million on PostgreSQL.
     fn glance(&mut self) -> Result<Glance> {
         let shared = self.shared.clone();
-        let glanced = self.lifeline.read(|connection, now| {
-            own(connection, now, Mode::Read, &mut |sql| glance(sql, shared.queues.as_deref()))
-        })?;
+        let sated = self.queues.iter().filter(|queue| !queue.hungry).map(|queue| &*queue.name);
+        let asked = (!shared.settings.any_queue).then(|| serde_json::Value::from_iter(sated).to_string());
+        let glanced = self
+            .lifeline
+            .read(|connection, now| own(connection, now, Mode::Read, &mut |sql| glance(sql, asked.as_deref())))?;
         // It has asked for jobs, and was answered.
         shared.health.claiming.store(true, Ordering::Relaxed);
         shared.health.claimed.store(true, Ordering::Relaxed);

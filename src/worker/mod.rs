@@ -74,8 +74,6 @@ struct Shared {
     label: std::borrow::Cow<'static, str>,
     /// The kinds that it handles, as a JSON array.
     kinds: String,
-    /// The queues that it serves, as one; `None`: any.
-    queues: Option<String>,
     budget: budget::Budget,
     slots: slot::Slots,
     orders: orders::Orders<Claimed>,
