@@ -49,6 +49,9 @@ on_every_database! {
     }
 
     fn only_the_handler_of_the_cancelled_job_is_told(db: &Db) {
+        let others = [db.insert(job("work")).id, db.insert(job("work")).id];
+        // No claim has the number of another.
+        db.execute("UPDATE drip_job SET claim_seq = 10 * id");
         let mut watch = Watch::new(&db.client);
         let gate = Gate::new();
         let door = gate.door();
@@ -64,7 +67,6 @@ on_every_database! {
             })
             .start()
             .unwrap();
-        let others = [db.insert(job("work")).id, db.insert(job("work")).id];
         let id = db.insert(job("wait")).id;
         gate.arrivals(2);
         watch.until(|event| matches!(event, drip::Event::Started(job) if job.id == id));
