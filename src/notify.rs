@@ -20,9 +20,7 @@ use crate::{
 };
 
 static NOTIFY: Statement = statement!("notify_queues" of postgres);
-
-/// What the announcer's connection is set to.
-const SETTINGS: &str = include_str!("../sql/postgres/notifying_connection.sql");
+static ANNOUNCE: Statement = statement!("announce_queues" of postgres);
 
 /// How long after one announcement the next one waits at least: what comes closer behind another job starts as much later,
 /// and one who does nothing but insert announces 200 times a second at most.
@@ -96,21 +94,21 @@ fn announce_all(database: &dyn Database, queues: &Receiver<String>) {
 fn notify(database: &dyn Database, connection: &mut Option<Box<dyn Connection>>, names: &str) -> Result<()> {
     let mut open = match connection.take() {
         Some(open) => open,
-        None => {
-            let mut opened = database.dedicated()?;
-            opened.link().control(SETTINGS)?;
-            opened
-        }
+        None => database.dedicated()?,
     };
     let dialect = open.dialect();
-    send(&mut Sql::own(&mut *open.link(), dialect, None), names)?;
+    tell(&mut Sql::own(&mut *open.link(), dialect, None), &ANNOUNCE, names)?;
     *connection = Some(open);
     Ok(())
 }
 
 /// Sends one notification for each queue, a JSON array of their names; in a transaction, with its commit.
 pub(crate) fn send(sql: &mut Sql<'_>, queues: &str) -> Result<()> {
-    sql.rows(&NOTIFY, &[("queues", Value::Json(Some(queues)))], |_| Ok(())).map(drop)
+    tell(sql, &NOTIFY, queues)
+}
+
+fn tell(sql: &mut Sql<'_>, how: &Statement, queues: &str) -> Result<()> {
+    sql.rows(how, &[("queues", Value::Json(Some(queues)))], |_| Ok(())).map(drop)
 }
 
 /// Sends a notification of no queue, the way an inserting client does.

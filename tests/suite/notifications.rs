@@ -11,9 +11,10 @@ use drip::{
     insert_many_fast, retry_job,
 };
 use postgres::{Transaction, fallible_iterator::FallibleIterator};
+use r2d2::Pool;
 use serde_json::{Value, json};
 
-use crate::support::{Db, Ear, PATIENCE, Place, Proxy};
+use crate::support::{Db, Ear, PATIENCE, Place, Proxy, pools::PostgresManager};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -194,6 +195,25 @@ fn a_client_announces_its_own_inserts_together() {
         let heard = listener.heard();
         assert!(!heard.is_empty() && heard.iter().all(|queue| queue == "default"), "{heard:?}");
         assert!(heard.len() as u128 <= most, "{} announcements, where {most} would do", heard.len());
+    });
+}
+
+/// Nobody waits for the disk with a message; but the connection may be one of the application's, and goes back to it.
+#[test]
+fn a_connection_that_has_announced_is_as_durable_as_before() {
+    on_postgres(|db| {
+        let mut listener = Listener::new(db);
+        let url = format!("{}?options=-c%20synchronous_commit%3Don", db.url);
+        let pool = Pool::builder().max_size(3).build(PostgresManager(url)).unwrap();
+        let client = Client::from_pool(pool.clone());
+        let _ = insert_job(&client, job().queue("announced")).unwrap();
+        assert_eq!(listener.next(), "announced");
+        drop(client); // gives the connection back
+        let connections: Vec<_> = (0..3).map(|_| pool.get().unwrap()).collect();
+        for mut connection in connections {
+            let setting: String = connection.query_one("SHOW synchronous_commit", &[]).unwrap().get(0);
+            assert_eq!(setting, "on");
+        }
     });
 }
 

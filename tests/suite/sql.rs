@@ -38,7 +38,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 37] = [
     ("find_probe", &["postgres"], "and its answer"),
     ("notify_queues", &["postgres"], "nobody else has notifications"),
     ("own_connection", &["postgres"], "settings; MariaDB's are options of its driver, SQLite's calls of its library"),
-    ("notifying_connection", &["postgres"], "nobody else has notifications"),
+    ("announce_queues", &["postgres"], "nobody else has notifications"),
     ("kept_connection", &["postgres"], "nobody else changes plans by what a table holds at the moment"),
     ("limit_time", &["mariadb", "postgres"], "SQLite is interrupted by its library"),
     ("restore_time", &["mariadb"], "PostgreSQL's limit ends with the transaction"),
@@ -140,7 +140,7 @@ const PARAMETERS_OF_SOME: [(&str, &[&str], &[&str], &str); 15] = [
 ];
 
 /// Words in quotes that are no states.
-const OTHER_WORDS: [&str; 18] = [
+const OTHER_WORDS: [&str; 19] = [
     "USAGE",
     "SYSTEM",
     "autovacuum",
@@ -157,6 +157,7 @@ const OTHER_WORDS: [&str; 18] = [
     "off",
     "on",
     "synchronous",
+    "synchronous_commit",
     "table",
     "version",
 ];
