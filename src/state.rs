@@ -243,6 +243,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn states_and_verbs_are_written_as_they_are_called() {
+        let states = State::ALL.map(|state| state.to_string()).join(" ");
+        assert_eq!(states, "available running completed retryable discarded cancelled scheduled pending");
+        let refused = crate::Error::wrong_state(Verb::Cancel, 7, State::Completed);
+        assert_eq!(refused.to_string(), "cannot cancel job 7: it is completed");
+    }
+
     /// The lines of the drawing of a page, or of a file's comment.
     fn drawing(text: &str) -> Vec<&str> {
         let lines = text.lines().map(|line| line.strip_prefix("//! ").unwrap_or(line));

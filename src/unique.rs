@@ -239,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_and_the_longest_period_are_allowed() {
+        for period in [Duration::from_millis(1), MAX_DURATION] {
+            assert!(Unique::new().by_period(period).check().is_ok(), "{period:?}");
+        }
+    }
+
+    #[test]
+    fn a_state_that_is_named_twice_counts_once() {
+        assert_eq!(mask([State::Running, State::Pending, State::Running]), State::Running.bit() + State::Pending.bit());
+    }
+
+    #[test]
     fn windows_are_aligned_to_the_epoch() {
         let day = Duration::from_secs(86_400);
         assert_eq!(window(at("1970-01-01T23:59:59.999999Z"), day), 0);

@@ -331,4 +331,13 @@ mod tests {
             assert_eq!(moved.job.crash_count, crashes, "{ending:?}");
         }
     }
+
+    #[test]
+    fn whoever_gives_up_its_place_keeps_what_the_attempt_has_left() {
+        let before = Job { metadata: "{}".to_owned(), ..suspect(State::Running) };
+        let ending = Ending::Complete { output: Some(json!({"found": 3})) };
+        let mut moved = ending.decide(before.clone(), Timestamp::UNIX_EPOCH).unwrap();
+        moved.give_up_place(&before);
+        assert_eq!((moved.job.state, moved.job.output()), (State::Running, Some(json!({"found": 3}))));
+    }
 }

@@ -78,6 +78,7 @@ const CRITERIA: &[Criterion] = &[
     ("a tag with a wildcard", |f, _| f.tag("%"), |job, _| job.tags.contains(&"%".to_owned())),
     ("a tag of SQL", |f, _| f.tag("a' OR 'a'='a"), |job, _| job.tags.contains(&"a' OR 'a'='a".to_owned())),
     ("a tag beyond ASCII", |f, _| f.tag("📮"), |job, _| job.tags.contains(&"📮".to_owned())),
+    ("no tags", |f, _| f.tags([""; 0]), |_, _| false),
     ("a metadata key", |f, _| f.metadata_key("customer"), |job, _| job.metadata().unwrap().contains_key("customer")),
     ("a key of a null", |f, _| f.metadata_key("Customer"), |job, _| job.metadata().unwrap().contains_key("Customer")),
     (
