@@ -197,6 +197,13 @@ mod tests {
         assert_eq!(text.names, ["b", "c_d", "b"]);
     }
 
+    #[test]
+    fn what_only_looks_like_a_parameter_stays() {
+        let text = Text::parse("SELECT ':ab':b, x-y, z[1:2], ':", Dialect::Postgres);
+        assert_eq!(text.sql.trim(), "SELECT ':ab'$1, x-y, z[1:2], ':");
+        assert_eq!(text.names, ["b"]);
+    }
+
     #[cfg(feature = "mariadb")]
     #[test]
     fn a_row_is_repeated() {

@@ -15,6 +15,8 @@ pub fn alone(db: &Db, module: &str, name: &str, test: impl FnOnce()) {
     let name = format!("{module}::{}::{name}", db.dialect.name());
     let mut command = Command::new(env::current_exe().unwrap());
     command.args([&name, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, "1").env("DRIP_TEST_SERVERS", "1");
+    // What a test complains of must not be lost among the backtraces of handlers that panic on purpose.
+    command.env("RUST_BACKTRACE", "0");
     for (variable, url) in
         [("DRIP_TEST_POSTGRES_URL", &servers().postgres), ("DRIP_TEST_MARIADB_URL", &servers().mariadb)]
     {
