@@ -82,15 +82,18 @@ fn without<'j>(
 }
 
 /// `[[id, claim_seq], …]`, or `{"id": claim_seq, …}`. Written straight away: as a tree first it takes three times as long.
+/// By id, for in this order MariaDB locks them, and others lock theirs in that of their ids.
 fn claims<'j>(sql: &Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> String {
+    let mut claims: Vec<Claim> = jobs.map(claim_of).collect();
+    claims.sort_unstable();
     let [open, left, middle, right, close] = match sql.dialect().claim_list() {
         ClaimList::Pairs => ["[", "[", ",", "]", "]"],
         ClaimList::Object => ["{", "\"", "\":", "", "}"],
     };
     let mut text = open.to_owned();
-    for job in jobs {
+    for (id, claim_seq) in claims {
         let comma = if text.len() > 1 { "," } else { "" };
-        let _ = write!(text, "{comma}{left}{}{middle}{}{right}", job.id, job.claim_seq); // into a string: cannot fail
+        let _ = write!(text, "{comma}{left}{id}{middle}{claim_seq}{right}"); // into a string: cannot fail
     }
     text + close
 }
