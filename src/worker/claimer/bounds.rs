@@ -27,11 +27,6 @@ use crate::{
 const QUICK: Duration = Duration::from_millis(5);
 const QUICK_EACH: Duration = Duration::from_micros(50);
 
-/// Of how many jobs at least a claim from a bound tells how long each takes here and now. From the head they may take twice as
-/// long: where many processes share a machine all claims are slow, and those from a bound no quicker.
-const TELLING: usize = 100;
-const AS_LONG: u32 = 2;
-
 /// How often that is asked at most, where all claims take long for another reason.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -58,8 +53,6 @@ pub(super) struct Bounds {
     /// The last claim from the head took long: the next one is to find out whether it was the way.
     doubt: bool,
     doubted: Option<Instant>,
-    /// How long each job has taken in the last claim that did not begin at the head.
-    beyond_each: Duration,
 }
 
 /// What is known of a queue in which claims from the head are slow.
@@ -94,11 +87,7 @@ impl Bounds {
     pub(super) fn learn(&mut self, wanted: &[Wanted], taken: &Taken, began: Instant, now: Instant) {
         let from_head = wanted.iter().any(|one| one.beyond.is_none());
         let doubted = std::mem::take(&mut self.doubt);
-        if !from_head && taken.jobs.len() >= TELLING {
-            self.beyond_each = now.duration_since(began) / taken.jobs.len() as u32;
-        }
-        let each = QUICK_EACH.max(self.beyond_each * AS_LONG);
-        let quick = QUICK + each * (taken.jobs.len() + wanted.len()) as u32;
+        let quick = QUICK + QUICK_EACH * (taken.jobs.len() + wanted.len()) as u32;
         match &taken.sight {
             Some(sight) => {
                 let long = sight.took > quick + sight.on_the_way;

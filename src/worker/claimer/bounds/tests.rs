@@ -28,8 +28,6 @@ struct Stage {
     set_back: Duration,
     paused: bool,
     on_the_way: Duration,
-    /// How long a job takes that is claimed, besides the step to it.
-    each: Duration,
     /// How many rows the last claim has walked over.
     walked: usize,
     next_id: i64,
@@ -45,7 +43,6 @@ impl Stage {
             set_back: Duration::ZERO,
             paused: false,
             on_the_way: Duration::ZERO,
-            each: Duration::ZERO,
             walked: 0,
             next_id: 1,
         }
@@ -104,7 +101,7 @@ impl Stage {
         let mut wanted = [Wanted::new("queue", limit)];
         let looking = self.bounds.set_out(&mut wanted, began);
         let jobs = self.walk(&wanted[0]);
-        let took = STEP * self.walked as u32 + self.each * jobs.len() as u32 + self.on_the_way;
+        let took = STEP * self.walked as u32 + self.on_the_way;
         self.elapsed += took + STEP;
         let paused = if self.paused { vec!["queue".to_owned()] } else { Vec::new() };
         let sight = Sight { at, paused, took, on_the_way: self.on_the_way };
@@ -171,17 +168,6 @@ fn a_database_that_is_far_away_is_no_reason_to_carry_a_bound() {
     let mut stage = Stage::new();
     stage.on_the_way = Duration::from_millis(200);
     (0..100).for_each(|_| assert!(stage.claim(10).is_empty()));
-    assert!(stage.bounds.next_look().is_none());
-}
-
-#[test]
-fn a_machine_on_which_every_claim_takes_long_is_none_either() {
-    let mut stage = Stage::new();
-    stage.each = Duration::from_micros(200);
-    (0..5000).for_each(|_| assert!(stage.add_now(1) > 0));
-    assert_eq!((0..2).map(|_| stage.claim(100).len()).sum::<usize>(), 200);
-    assert!(stage.bounds.next_look().is_some(), "it is not known yet that others take as long");
-    assert_eq!((0..48).map(|_| stage.claim(100).len()).sum::<usize>(), 4800);
     assert!(stage.bounds.next_look().is_none());
 }
 
