@@ -45,8 +45,8 @@ pub const COUNTED: [(&str, f64, i64, bool); 9] = [
     ("files", 0.0, 12, true),
     ("connections", 0.0, 3, true),
     ("disk KiB", 0.25, 4 * 1024, false),
-    ("old versions", 0.5, 16 * 1024, false),
-    ("log KiB", 0.5, 4 * LOG_SEGMENT, false),
+    ("old KiB", 0.5, 4 * 1024, false),
+    ("server's log KiB", 0.5, 4 * LOG_SEGMENT, false),
 ];
 
 /// PostgreSQL's log comes in segments of 16 MiB.
@@ -73,14 +73,14 @@ fn rows(db: &Db, table: &str) -> i64 {
     db.number(&format!("SELECT count(*) FROM {table}"))
 }
 
-/// Connections, other than this one; what the database fills on disk; the versions of rows that nobody needs any more and
-/// that are still there; and its log, on PostgreSQL that of the whole server. MariaDB's is a ring of a fixed size.
+/// Connections, other than this one; what the database fills on disk; what old versions of rows fill there, on SQLite the
+/// write-ahead log; and PostgreSQL's log, which is that of the whole server. MariaDB's is a ring of a fixed size.
 fn sizes(db: &Db) -> [i64; 4] {
     let numbers = match db.dialect {
         Dialect::Postgres => [
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
             "SELECT pg_database_size(current_database()) / 1024",
-            "SELECT sum(n_dead_tup)::bigint FROM pg_stat_user_tables",
+            "SELECT sum(n_dead_tup)::bigint / 4 FROM pg_stat_user_tables", // a row of a job has some 250 bytes
             "SELECT (sum(size) / 1024)::bigint FROM pg_ls_waldir()",
         ],
         Dialect::Mariadb => [
@@ -97,5 +97,5 @@ fn sizes(db: &Db) -> [i64; 4] {
 
 fn sizes_of_file(path: &str) -> [i64; 4] {
     let kib = |path: String| fs::metadata(path).map_or(0, |file| file.len() as i64 / 1024);
-    [0, kib(path.to_owned()), 0, kib(format!("{path}-wal"))]
+    [0, kib(path.to_owned()), kib(format!("{path}-wal")), 0]
 }
