@@ -1,7 +1,6 @@
--- Reads the jobs of a stretch of one queue that can be claimed, up to a limit; the transaction is the only writer. With
--- mark_jobs that is less work than one UPDATE … RETURNING, for which every column is read and kept twice: 24,000 instead of
--- 34,000 instructions a job.
-SELECT {job}
+-- Picks the jobs of a stretch of one queue that can be claimed, up to a limit; the transaction is the only writer. With
+-- mark_jobs that is less work than one UPDATE … RETURNING: 2.0 instead of 2.2 µs a job.
+SELECT id, claim_seq
 FROM drip_job INDEXED BY drip_job_claim
 WHERE state = 'available' AND queue = :queue
   AND (priority, scheduled_at, id) > (:from_priority, :from_at, :from_id)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Assembled, Dialect, KeptRows, OpenTransaction, Params, Row, Statement, Value, statement::Text};
+use super::{Assembled, Dialect, OpenTransaction, Params, Row, Statement, Value, statement::Text};
 use crate::{Error, Result};
 
 /// A driver's connection or transaction, ready to run a statement: binds, decodes, classifies errors.
@@ -133,13 +133,6 @@ impl<'a> Sql<'a> {
     ) -> Result<Vec<T>> {
         let text = statement.text(self.dialect);
         self.read(text, &text.bind(params)?, read)
-    }
-
-    /// Keeps all rows of a statement, to be read once its transaction is over; answers how many these were.
-    pub(crate) fn keep(&mut self, statement: &Statement, params: &Params<'_>, kept: &mut KeptRows) -> Result<usize> {
-        let (text, before) = (statement.text(self.dialect), kept.len());
-        self.link.rows(text, &text.bind(params)?, &mut |row| kept.keep(row))?;
-        Ok(kept.len() - before)
     }
 
     /// As [`rows`](Sql::rows), for a statement that was put together just now.

@@ -13,7 +13,6 @@ pub(crate) mod sqlite;
 mod address;
 mod assembled;
 mod connection;
-mod kept_rows;
 #[cfg(any(feature = "postgres", feature = "mariadb"))]
 mod patience;
 mod pool;
@@ -23,7 +22,6 @@ mod value;
 
 pub(crate) use assembled::{Assembled, Fragments, fragments, letters};
 pub(crate) use connection::{Connection, Link, Record, Sql, truncated};
-pub(crate) use kept_rows::KeptRows;
 pub use pool::Driver;
 pub(crate) use pool::{Borrowed, CallersPool, Database, OwnPool, PoolSize};
 pub(crate) use statement::{Params, Statement, statement};
@@ -65,9 +63,10 @@ pub enum Dialect {
 pub(crate) enum ClaimStyle {
     /// One statement picks from any number of queues and marks what it picked.
     AllQueues,
-    /// Jobs are picked, a stretch of a queue at a time, then marked together.
+    /// Jobs are picked, a stretch of a queue at a time, then marked together, and read after that.
     StretchByStretch,
-    /// The same a queue at a time, whose rows are locked as they are picked; beyond a bound they are found before.
+    /// Jobs are picked, a queue at a time, which locks and reads them; beyond a bound they are found before. Then they are
+    /// marked together.
     QueueByQueue,
 }
 

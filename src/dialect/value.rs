@@ -61,19 +61,6 @@ impl<'r> Row<'r> {
         self.cells.cell(self.next - 1)
     }
 
-    /// Goes to its last cell.
-    pub(crate) fn last(&mut self) -> &mut Self {
-        self.next = self.cells.width().saturating_sub(1);
-        self
-    }
-
-    /// The cells that have not been read.
-    pub(super) fn rest(&mut self) -> impl Iterator<Item = Result<Cell<'r>>> {
-        let rest = self.next..self.cells.width();
-        self.next = rest.end;
-        rest.map(|index| self.cells.cell(index))
-    }
-
     pub(crate) fn int(&mut self) -> Result<i64> {
         self.int_or_null()?.ok_or_else(|| unexpected("a number", &Cell::Null))
     }

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
+    complete::{Claim, claim_list},
     stretch::{Bound, Position, Stretch, stretches},
     workers::{self, Registration},
 };
 use crate::{
     Error, Job, Result, Session, State,
-    dialect::{ClaimStyle, KeptRows, Sql, Statement, Value, statement, time_text},
+    dialect::{ClaimStyle, Row, Sql, Statement, Value, statement, time_text},
     name,
 };
 
@@ -18,6 +19,7 @@ static PICK_JOBS: Statement = statement!("pick_jobs" of mariadb sqlite);
 static FIND_JOBS: Statement = statement!("find_jobs" of mariadb);
 static PICK_FOUND: Statement = statement!("pick_found" of mariadb);
 static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb sqlite);
+static READ_CLAIMS: Statement = statement!("read_claims" of sqlite);
 static READY_QUEUES: Statement = statement!("ready_queues");
 static UNKNOWN_KINDS: Statement = statement!("unknown_kinds");
 
@@ -54,35 +56,31 @@ impl Wanted {
 #[derive(Debug)]
 pub(crate) enum Catch {
     Jobs(Vec<Job>),
-    /// As they were before they were marked. They are read when nobody waits for that any more: on SQLite, where everybody
-    /// waits for the write lock, reading them took a quarter of the time for which a drain held it.
-    Picked {
-        jobs: KeptRows,
-        at: Timestamp,
-        worker: String,
-    },
+    /// Still to be read: on SQLite, where everybody waits for the write lock, by a worker that no longer has it. Of the time
+    /// for which a drain held it, reading them under it took a seventh.
+    Claims(Vec<Claim>),
 }
 
 impl Catch {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Catch::Jobs(jobs) => jobs.len(),
-            Catch::Picked { jobs, .. } => jobs.len(),
+            Catch::Claims(claims) => claims.len(),
         }
     }
+}
 
-    /// The jobs, in order of queue as wanted, priority, due time and id.
-    ///
-    /// Once the claim is committed an error leaves them claimed, for a worker that has not heard of them.
-    pub(crate) fn read(self, wanted: &[Wanted]) -> Result<Vec<Job>> {
-        let mut jobs = match self {
-            Catch::Jobs(jobs) => jobs,
-            Catch::Picked { jobs, at, worker } => jobs.read(|row| Ok(marked(Job::read(row)?, at, &worker)))?,
-        };
-        let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
-        jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
-        Ok(jobs)
-    }
+/// The jobs of claims, but for those whose claims have ended meanwhile.
+pub(crate) fn read_claims(sql: &mut Sql<'_>, claims: &[Claim]) -> Result<Vec<Job>> {
+    let claims = claim_list(sql, claims.to_vec());
+    sql.rows(&READ_CLAIMS, &[("claims", Value::Json(Some(&claims)))], Job::read)
+}
+
+/// In order of queue as wanted, priority, due time and id.
+pub(crate) fn in_order(mut jobs: Vec<Job>, wanted: &[Wanted]) -> Vec<Job> {
+    let place = |job: &Job| wanted.iter().position(|one| one.queue == job.queue);
+    jobs.sort_by_cached_key(|job| (place(job), job.priority, job.scheduled_at, job.id));
+    jobs
 }
 
 /// Who claims, and what it can run.
@@ -131,7 +129,7 @@ pub fn fetch_jobs(on: impl Session, queue: &str, worker_id: &str, limit: usize) 
 
 /// Claims, and where two jobs of the batch exclude each other goes on one by one.
 fn claim_carefully(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
-    match sql.savepoint(|sql| claim(sql, wanted, claimant)?.read(wanted)) {
+    match sql.savepoint(|sql| claim_and_read(sql, wanted, claimant)) {
         Err(error) if error.is_unique_conflict() => claim_singly(sql, wanted, claimant),
         claimed => claimed,
     }
@@ -143,7 +141,7 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
     for several in wanted {
         let one = [Wanted { limit: 1, ..several.clone() }];
         for _ in 0..several.limit {
-            match sql.savepoint(|sql| claim(sql, &one, claimant)?.read(&one)) {
+            match sql.savepoint(|sql| claim_and_read(sql, &one, claimant)) {
                 Ok(job) if job.is_empty() => break,
                 Ok(job) => claimed.extend(job),
                 Err(error) if error.is_unique_conflict() => break,
@@ -154,13 +152,23 @@ pub(super) fn claim_singly(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Clai
     Ok(claimed)
 }
 
+/// As [`claim`], with the jobs in order of queue as wanted, priority, due time and id.
+pub(crate) fn claim_and_read(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let jobs = match claim(sql, wanted, claimant)? {
+        Catch::Jobs(jobs) => jobs,
+        Catch::Claims(claims) => read_claims(sql, &claims)?,
+    };
+    Ok(in_order(jobs, wanted))
+}
+
 /// Claims jobs of several queues, each up to its limit.
 ///
 /// A unique conflict is an error that leaves the transaction to be rolled back.
 pub(crate) fn claim(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
     let caught = match sql.dialect().claim_style() {
         ClaimStyle::AllQueues => Catch::Jobs(claim_at_once(sql, wanted, claimant)?),
-        ClaimStyle::StretchByStretch | ClaimStyle::QueueByQueue => pick_then_mark(sql, wanted, claimant)?,
+        ClaimStyle::QueueByQueue => Catch::Jobs(pick_and_read(sql, wanted, claimant)?),
+        ClaimStyle::StretchByStretch => Catch::Claims(pick_unread(sql, wanted, claimant)?),
     };
     let (count, most) = (caught.len(), wanted.iter().map(|one| one.limit).sum::<usize>());
     match count > most {
@@ -191,77 +199,96 @@ fn claim_at_once(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) 
     sql.rows(&CLAIM_JOBS, &params, Job::read)
 }
 
-fn pick_then_mark(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Catch> {
-    let mut picked = KeptRows::default();
-    let finds = sql.dialect().claim_style() == ClaimStyle::QueueByQueue;
-    for one in wanted {
-        one.by_stretch(|stretch, limit| match finds && one.beyond.is_some() {
-            false => pick(sql, within(&one.queue, stretch, limit), claimant, &mut picked),
-            true => find_then_pick(sql, &one.queue, stretch, limit, claimant, &mut picked),
-        })?;
-    }
-    let at = match sql.now() {
-        Some(now) => Some(now),
-        // Of the server's own the rows end with the time at which they were picked.
-        None => picked.first(|row| row.last().time())?,
+/// The jobs as the marking leaves them; their rows are locked, so nobody else has changed them meanwhile.
+fn pick_and_read(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Job>> {
+    let picked = pick_all(sql, wanted, claimant, &mut |row| Ok((Job::read(row)?, row.time()?)))?;
+    let at = picked.first().map(|(_, at)| *at);
+    mark(sql, picked.iter().map(|(job, _)| job.id), at, claimant.worker)?;
+    let marked = |job: Job| Job {
+        state: State::Running,
+        attempt: job.attempt.saturating_add(1),
+        claim_seq: job.claim_seq + 1,
+        attempted_at: at,
+        attempted_by: Some(claimant.worker.to_owned()),
+        ..job
     };
-    let Some(at) = at else { return Ok(Catch::Jobs(Vec::new())) };
-    if picked.len() > 0 {
-        mark(sql, &picked, at, claimant.worker)?;
-    }
-    Ok(Catch::Picked { jobs: picked, at, worker: claimant.worker.to_owned() })
+    Ok(picked.into_iter().map(|(job, _)| marked(job)).collect())
 }
 
-/// Picks jobs of a stretch of a queue; answers how many.
-fn pick(sql: &mut Sql<'_>, within: Within<'_>, claimant: &Claimant<'_>, picked: &mut KeptRows) -> Result<usize> {
+fn pick_unread(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<Vec<Claim>> {
+    let claims = pick_all(sql, wanted, claimant, &mut |row| Ok((row.int()?, row.int()? + 1)))?;
+    let at = sql.now();
+    mark(sql, claims.iter().map(|(id, _)| *id), at, claimant.worker)?;
+    Ok(claims)
+}
+
+fn mark(sql: &mut Sql<'_>, ids: impl ExactSizeIterator<Item = i64>, at: Option<Timestamp>, worker: &str) -> Result<()> {
+    if ids.len() == 0 {
+        return Ok(());
+    }
+    let ids = serde_json::Value::from_iter(ids).to_string();
+    let marks = [("ids", Value::Json(Some(&ids))), ("at", Value::Time(at)), ("worker", Value::Text(Some(worker)))];
+    sql.change(&MARK_JOBS, &marks).map(drop)
+}
+
+/// Reads what has been picked.
+type Read<'r, T> = dyn FnMut(&mut Row<'_>) -> Result<T> + 'r;
+
+/// Picks jobs of several queues, each up to its limit.
+fn pick_all<T>(
+    sql: &mut Sql<'_>,
+    wanted: &[Wanted],
+    claimant: &Claimant<'_>,
+    read: &mut Read<'_, T>,
+) -> Result<Vec<T>> {
+    let finds = sql.dialect().claim_style() == ClaimStyle::QueueByQueue;
+    let mut picked = Vec::new();
+    for one in wanted {
+        one.by_stretch(|stretch, limit| {
+            let before = picked.len();
+            match finds && one.beyond.is_some() {
+                false => picked.append(&mut pick(sql, within(&one.queue, stretch, limit), claimant, read)?),
+                true => find_then_pick(sql, &one.queue, stretch, limit, claimant, read, &mut picked)?,
+            }
+            Ok(picked.len() - before)
+        })?;
+    }
+    Ok(picked)
+}
+
+/// Picks jobs of a stretch of a queue.
+fn pick<T>(sql: &mut Sql<'_>, within: Within<'_>, claimant: &Claimant<'_>, read: &mut Read<'_, T>) -> Result<Vec<T>> {
     let [queue, limit, from_priority, from_at, from_id, to_priority] = within;
     let [kinds, suspects] = claimant.params();
     let params = [queue, limit, from_priority, from_at, from_id, to_priority, kinds, suspects, sql.now_param()];
-    sql.keep(&PICK_JOBS, &params, picked)
+    sql.rows(&PICK_JOBS, &params, read)
 }
 
 /// Goes on behind what has been found as long as others take it first.
-fn find_then_pick(
+fn find_then_pick<T>(
     sql: &mut Sql<'_>,
     queue: &str,
     mut stretch: Stretch,
     limit: usize,
     claimant: &Claimant<'_>,
-    picked: &mut KeptRows,
-) -> Result<usize> {
-    let mut brought = 0;
+    read: &mut Read<'_, T>,
+    picked: &mut Vec<T>,
+) -> Result<()> {
+    let enough = picked.len() + limit;
     loop {
-        let wanted = limit - brought;
+        let wanted = enough - picked.len();
         let [name, most, from_priority, from_at, from_id, _] = within(queue, stretch, wanted);
         let [kinds, suspects] = claimant.params();
         let params = [name, most, from_priority, from_at, from_id, kinds, suspects, sql.now_param()];
         let found = sql.rows(&FIND_JOBS, &params, |row| Ok(Position { id: row.int()?, at: row.time()? }))?;
-        let Some(&last) = found.last() else { return Ok(brought) };
+        let Some(&last) = found.last() else { return Ok(()) };
         let ids = serde_json::Value::from_iter(found.iter().map(|place| place.id)).to_string();
-        brought += sql.keep(&PICK_FOUND, &[("ids", Value::Json(Some(&ids))), name, sql.now_param()], picked)?;
-        if brought == limit || found.len() < wanted {
-            return Ok(brought);
+        let found_ids = ("ids", Value::Json(Some(&ids)));
+        picked.append(&mut sql.rows(&PICK_FOUND, &[found_ids, name, sql.now_param()], &mut *read)?);
+        if picked.len() >= enough || found.len() < wanted {
+            return Ok(());
         }
         stretch.from = last;
-    }
-}
-
-fn mark(sql: &mut Sql<'_>, picked: &KeptRows, at: Timestamp, worker: &str) -> Result<()> {
-    let ids = serde_json::Value::from_iter(picked.read(|row| row.int())?).to_string();
-    let ids = ("ids", Value::Json(Some(&ids)));
-    let marks = [ids, ("at", Value::Time(Some(at))), ("worker", Value::Text(Some(worker)))];
-    sql.change(&MARK_JOBS, &marks).map(drop)
-}
-
-/// A picked job as the marking has left it; its row is locked, so nobody else has changed it meanwhile.
-fn marked(job: Job, at: Timestamp, worker: &str) -> Job {
-    Job {
-        state: State::Running,
-        attempt: job.attempt.saturating_add(1),
-        claim_seq: job.claim_seq + 1,
-        attempted_at: Some(at),
-        attempted_by: Some(worker.to_owned()),
-        ..job
     }
 }
 

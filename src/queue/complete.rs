@@ -81,10 +81,13 @@ fn without<'j>(
     Ok(others)
 }
 
+fn claims<'j>(sql: &Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> String {
+    claim_list(sql, jobs.map(claim_of).collect())
+}
+
 /// `[[id, claim_seq], …]`, or `{"id": claim_seq, …}`. Written straight away: as a tree first it takes three times as long.
 /// By id, for in this order MariaDB locks them, and others lock theirs in that of their ids.
-fn claims<'j>(sql: &Sql<'_>, jobs: impl Iterator<Item = &'j Job>) -> String {
-    let mut claims: Vec<Claim> = jobs.map(claim_of).collect();
+pub(super) fn claim_list(sql: &Sql<'_>, mut claims: Vec<Claim>) -> String {
     claims.sort_unstable();
     let [open, left, middle, right, close] = match sql.dialect().claim_list() {
         ClaimList::Pairs => ["[", "[", ",", "]", "]"],

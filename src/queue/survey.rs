@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{
-    claim::{Catch, Claimant, Wanted, claim, claim_singly},
+    claim::{Catch, Claimant, Wanted, claim, claim_singly, in_order, read_claims},
     queues, read,
 };
 use crate::{
-    Job, Result,
+    Error, Job, Result,
     dialect::{ClaimStyle, Connection, Sql},
-    session::{Mode, own},
+    session::{Mode, own, retry},
 };
 
 /// What a claim has brought.
@@ -58,11 +58,29 @@ pub(crate) fn claim_on(
     match caught {
         Err(error) if error.is_unique_conflict() => {
             let jobs = own(connection, now, Mode::Transaction, &mut |sql| claim_singly(sql, wanted, claimant))?;
-            Ok(Taken { jobs, whole: false, sight: None })
+            Ok(Taken { jobs, ..Taken::default() })
         }
         Err(error) => Err(error),
-        Ok((caught, sight)) => Ok(Taken { jobs: caught.read(wanted)?, whole: true, sight }),
+        Ok((caught, sight)) => {
+            let count = caught.len();
+            let jobs = in_order(read(connection, now, caught)?, wanted);
+            Ok(Taken { whole: jobs.len() == count, jobs, sight })
+        }
     }
+}
+
+/// The jobs that a committed claim has brought.
+fn read(connection: &mut (dyn Connection + '_), now: Option<Timestamp>, caught: Catch) -> Result<Vec<Job>> {
+    let claims = match caught {
+        Catch::Jobs(jobs) => return Ok(jobs),
+        Catch::Claims(claims) => claims,
+    };
+    let read = retry(|| own(connection, now, Mode::Read, &mut |sql| read_claims(sql, &claims)));
+    // Whatever it was, the claim counts: nobody may take it for one that was rolled back.
+    read.map_err(|error| match error.is_transient() {
+        true => Error::unavailable("jobs were claimed, and could not be read").because(error),
+        false => error,
+    })
 }
 
 fn survey(sql: &mut Sql<'_>, wanted: &[Wanted], claimant: &Claimant<'_>) -> Result<(Catch, Option<Sight>)> {

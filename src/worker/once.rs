@@ -17,7 +17,7 @@ use crate::{
     dialect::{OpenTransaction, Sql},
     event::{JobEvent, News, Timing},
     queue::{
-        claim::{Claimant, Wanted, claim, ready_queues},
+        claim::{Claimant, Wanted, claim_and_read, ready_queues},
         due::promote_on,
         ending::Ending,
         settle::settle_one,
@@ -94,7 +94,7 @@ impl Worker {
         let claimant = Claimant { worker: &self.label, kinds: Some(&kinds), suspects: None };
         for queue in queues {
             let wanted = [Wanted::new(queue, 1)];
-            if let Some(job) = claim(sql, &wanted, &claimant)?.read(&wanted)?.pop() {
+            if let Some(job) = claim_and_read(sql, &wanted, &claimant)?.pop() {
                 return Ok(Some(job));
             }
         }

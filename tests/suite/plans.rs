@@ -25,10 +25,11 @@ const ID: &str = "primary key";
 
 /// What a statement may read jobs and workers through, the first of which it must; and whether it may sort what it has
 /// found. `list_workers` is not among them: it reads all workers, and sorts them. Nor is `register_worker`, which only inserts.
-const STATEMENTS: [(&str, &[&str], bool); 32] = [
+const STATEMENTS: [(&str, &[&str], bool); 33] = [
     ("claim_jobs", &[CLAIM, UNIQUE, ID], false),
     ("pick_jobs", &[CLAIM, UNIQUE], false),
     ("mark_jobs", &[ID], false),
+    ("read_claims", &[ID], false),
     ("find_jobs", &[CLAIM, UNIQUE], false),
     ("pick_found", &[ID], false),
     ("due_jobs", &[DUE, UNIQUE], false),

@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 37] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 38] = [
     ("examine/autovacuum", &["postgres"], "nobody else has it"),
     ("examine/claim_plan", &["mariadb", "postgres"], "SQLite's claim names its index, and fails without"),
     ("examine/dead_tuples", &["postgres"], "nobody else leaves them in the table"),
@@ -25,6 +25,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 37] = [
     ("claim_jobs", &["postgres"], "MariaDB has no UPDATE … RETURNING, and SQLite's is slow: they pick, then mark"),
     ("pick_jobs", &["mariadb", "sqlite"], "the first half of their claim"),
     ("mark_jobs", &["mariadb", "sqlite"], "the second half of their claim"),
+    ("read_claims", &["sqlite"], "what mark_jobs has claimed, once nobody waits for it; the others read as they pick"),
     (
         "find_jobs",
         &["mariadb"],

@@ -7,12 +7,14 @@ use std::{
     time::Duration,
 };
 
-use drip::{Client, Context, Dialect, Event, HandlerResult, NewJob, Running, Worker, insert_many};
+use drip::{Client, Context, Dialect, Event, HandlerResult, NewJob, Running, State, Worker, insert_many};
+use rusqlite::{Connection, hooks::Wal};
 use serde_json::{Value, json};
 
 use crate::support::{
     Db, Ear, Place,
     stage::{PLACES, Stage, insert},
+    work::done,
 };
 
 /// The file that the second process works on.
@@ -69,6 +71,36 @@ fn a_foreign_writer_that_holds_on_for_long_is_reported_once_and_waited_for() {
             assert_eq!((job.attempt, job.errors.len()), (1, 0));
         }
         assert!(stage.running.stop(Duration::from_secs(10)).is_clean());
+    });
+}
+
+/// A worker reads what it has claimed when it no longer has the write lock, which somebody else may take first.
+#[test]
+fn a_claim_that_is_ended_before_its_job_is_read_is_not_run() {
+    on_sqlite(|db| {
+        let path = db.url.trim_start_matches("sqlite://").to_owned();
+        let ids = insert(&Client::connect(&db.url).unwrap(), 3);
+        let connect = move || {
+            let mut connection = Connection::open(&path)?;
+            connection.busy_timeout(Duration::from_secs(10))?;
+            let other = Connection::open(&path)?;
+            // Called after each commit, when the lock is free.
+            connection.wal_hook(Some(move |_: &mut Wal, _: i32| {
+                other.execute_batch(
+                    "UPDATE drip_job SET state = 'cancelled', finalized_at = attempted_at
+                     WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM drip_job WHERE state = 'cancelled')
+                       AND id = (SELECT min(id) FROM drip_job)",
+                )
+            }))?;
+            Ok::<_, rusqlite::Error>(connection)
+        };
+        let client = Client::builder().from_connector(connect).unwrap();
+        let ear = Ear::of(&client);
+        let running = Worker::new(&client).handle_kind("k", done).concurrency(2).start().unwrap();
+        ear.hear_completions(&ids[1..]);
+        assert!(running.stop(Duration::from_secs(10)).is_clean());
+        assert_eq!((db.job(ids[0]).state, db.job(ids[0]).attempt), (State::Cancelled, 1));
+        assert_eq!(ear.count(|event| matches!(event, Event::Started(job) if job.id == ids[0])), 0);
     });
 }
 

@@ -25,9 +25,11 @@ pub struct Sqlite {
 impl Sqlite {
     pub fn connect(url: &str) -> Result<Sqlite> {
         let connection = counting::open(url)?;
+        // All of a job, for whoever claims it must know it: here there is no second thread that could read it afterwards.
+        let pick = include_str!("../../../sql/sqlite/pick_jobs.sql").replace("SELECT id, claim_seq", "SELECT {job}");
         Ok(Sqlite {
             connection,
-            pick: whole(include_str!("../../../sql/sqlite/pick_jobs.sql")),
+            pick: whole(&pick),
             mark: whole(include_str!("../../../sql/sqlite/mark_jobs.sql")),
             complete: whole(include_str!("../../../sql/sqlite/complete_jobs.sql")),
             complete_one: whole(include_str!("../../../sql/sqlite/complete_job.sql")),
