@@ -32,7 +32,7 @@ impl Holdings {
     }
 }
 
-/// What is counted; by how much the most of the last third of a soak may exceed that of the middle third, a share of it and
+/// What is counted; by how much the median of the last third of a soak may exceed that of the middle third, a share of it and
 /// so much besides; and whether that is so of a short one too, which ends before buffers have grown to what they stay at, and
 /// before the threads of a pool end that nobody has any more, for which r2d2 takes half a minute.
 ///
