@@ -3,9 +3,8 @@
 -- The whole queue, and not a range of it: a locking read that comes to the end of a range locks the row behind it, the first
 -- of the next priority or queue, and whoever claims that in the same moment steps over it.
 --
--- If find_jobs served from the head as well, claimers would never deadlock with each other, as this and pick_found do about
--- once in a drain by 4 processes (it is tried again); but each would find what others hold: 4 and 8 processes drained 9,000
--- and 3,800 jobs a second together, instead of 18,000 and 10,000. (One round.)
+-- If find_jobs served from the head as well, each claimer would find what others hold: 4 and 8 processes drained 9,000 and
+-- 3,800 jobs a second together, instead of 18,000 and 10,000. (One round.)
 SELECT {job}, COALESCE(:now, UTC_TIMESTAMP(6))
 FROM drip_job FORCE INDEX (drip_job_claim)
 WHERE state = 'available' AND queue = :queue

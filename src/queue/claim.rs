@@ -282,9 +282,10 @@ fn find_then_pick<T>(
         let params = [name, most, from_priority, from_at, from_id, kinds, suspects, sql.now_param()];
         let found = sql.rows(&FIND_JOBS, &params, |row| Ok(Position { id: row.int()?, at: row.time()? }))?;
         let Some(&last) = found.last() else { return Ok(()) };
-        let ids = serde_json::Value::from_iter(found.iter().map(|place| place.id)).to_string();
-        let found_ids = ("ids", Value::Json(Some(&ids)));
-        picked.append(&mut sql.rows(&PICK_FOUND, &[found_ids, name, sql.now_param()], &mut *read)?);
+        let places = found.iter().map(|place| json!({"id": place.id, "at": time_text(place.at)}));
+        let places = serde_json::Value::from_iter(places).to_string();
+        let params = [("places", Value::Json(Some(&places))), name, from_priority, sql.now_param()];
+        picked.append(&mut sql.rows(&PICK_FOUND, &params, &mut *read)?);
         if picked.len() >= enough || found.len() < wanted {
             return Ok(());
         }

@@ -31,7 +31,7 @@ const STATEMENTS: [(&str, &[&str], bool); 33] = [
     ("mark_jobs", &[ID], false),
     ("read_claims", &[ID], false),
     ("find_jobs", &[CLAIM, UNIQUE], false),
-    ("pick_found", &[ID], false),
+    ("pick_found", &[CLAIM], false),
     ("due_jobs", &[DUE, UNIQUE], false),
     // It groups a batch by unique key; and where little is due, PostgreSQL sorts that.
     ("promote_jobs", &[ID, DUE, UNIQUE], true),

@@ -147,7 +147,11 @@ fn harmful(dialect: Dialect) -> Vec<(&'static str, &'static str)> {
              BEGIN SELECT RAISE(ABORT, 'note'); END"
         }
         Dialect::Postgres => "ALTER TABLE drip_job ADD CONSTRAINT note CHECK (note IS NOT NULL) NOT VALID",
-        _ => "ALTER TABLE drip_job ADD COLUMN strict TEXT NOT NULL",
+        // Without a strict sql_mode a column of that kind would be filled with something.
+        _ => {
+            "CREATE TRIGGER note BEFORE INSERT ON drip_job FOR EACH ROW
+             IF NEW.note IS NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'note'; END IF"
+        }
     };
     vec![
         ("a column that is wanted and has no default", strict),

@@ -27,6 +27,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),
         "ids" | "found" => ("json", Text("[8, 16, 24]")),
+        "places" => ("json", Text(r#"[{"id": 8, "at": "2020-01-01T00:00:00.000000Z"}]"#)),
         "claims" if dialect == Dialect::Sqlite => ("", Text(r#"{"1": 0, "9": 0}"#)),
         "claims" => ("json", Text("[[1, 0], [9, 0]]")),
         "kinds" => ("json", Text(r#"["k1", "k2"]"#)),
