@@ -36,7 +36,7 @@ struct Stage {
 impl Stage {
     fn new() -> Stage {
         Stage {
-            bounds: Bounds::default(),
+            bounds: Bounds::of_jobs(),
             rows: Vec::new(),
             began: Instant::now(),
             elapsed: Duration::from_secs(3600),
@@ -203,6 +203,21 @@ fn walks_take_a_twentieth_of_the_time() {
 }
 
 #[test]
+fn suspects_are_not_looked_for_again_among_jobs_that_have_just_come() {
+    let mut stage = Stage { bounds: Bounds::of_suspects(), ..Stage::new() };
+    let just_now = stage.due(Duration::from_millis(1));
+    (0..MANY).for_each(|_| assert!(stage.add(1, just_now, false) > 0));
+    assert!(stage.claim(1).is_empty() && stage.walked == MANY);
+    let (due, since) = (stage.due(Duration::from_secs(600)), stage.elapsed);
+    let suspect = stage.add(1, due, true);
+    while stage.elapsed - since < Duration::from_secs(50) {
+        assert!(stage.claim(1).is_empty() && stage.walked == 0, "{} after {:?}", stage.walked, stage.elapsed - since);
+        stage.elapsed += Duration::from_millis(500);
+    }
+    stage.until(vec![suspect]);
+}
+
+#[test]
 fn a_late_commit_is_seen_within_a_second() {
     let mut stage = Stage::slow();
     stage.bounds.carried.values_mut().for_each(|carried| carried.walk_due += LONGEST);
@@ -233,7 +248,7 @@ fn anything_else_is_seen_by_the_next_walk() {
     for ago in [8, 601, 100_000] {
         let (due, before) = (stage.due(Duration::from_secs(ago)), stage.walked);
         let id = stage.add(1, due, true);
-        let within = STEP * MANY as u32 * (WALK_SHARE + 2);
+        let within = STEP * MANY as u32 * (JOBS.walk_share + 2);
         assert!(stage.until(vec![id]) <= within, "due {ago} s ago, {before}");
     }
 }
