@@ -58,7 +58,7 @@ use crate::{Client, Error, JobArgs, Result, RetryPolicy, machine::Owner, name};
 /// Jobs are claimed from the head of each queue. Only where that has become slow (5 ms and more, mostly because there are
 /// very many jobs of kinds that the worker does not handle) does it go on from where the last claim ended. What becomes
 /// available ahead of that is then found late: within about a second if it is due within the last five, else by the next
-/// claim from the head, which comes at least every minute and takes at most a twentieth of the time.
+/// claim from the head, which comes at least every five minutes and takes at most a twentieth of the time.
 ///
 /// Nothing is checked before [`start`](Worker::start). A worker can be started again, and several times at once: each
 /// start is a worker of its own. The first one of a process puts a panic hook in front of the one that is there, which
