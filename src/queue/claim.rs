@@ -286,7 +286,9 @@ fn find_then_pick<T>(
         let places = serde_json::Value::from_iter(places).to_string();
         let params = [("places", Value::Json(Some(&places))), name, from_priority, sql.now_param()];
         picked.append(&mut sql.rows(&PICK_FOUND, &params, &mut *read)?);
-        if picked.len() >= enough || found.len() < wanted {
+        // A due time that is none is read as one that may lie before it, behind which it would be found again and again.
+        let is_stuck = last <= stretch.from;
+        if picked.len() >= enough || found.len() < wanted || is_stuck {
             return Ok(());
         }
         stretch.from = last;
