@@ -50,17 +50,15 @@ struct Care {
     slack: SignedDuration,
     /// Claims from the head for which there is no reason take at most one part in so many of the time.
     walk_share: u32,
-    /// Whether a claim from the head always asks why it takes long: one that did not would be made again for that.
-    always_asks: bool,
 }
 
 /// Transactions that insert take a while to commit.
-const JOBS: Care = Care { slack: SignedDuration::from_secs(5), walk_share: 20, always_asks: false };
+const JOBS: Care = Care { slack: SignedDuration::from_secs(5), walk_share: 20 };
 
 /// Nobody becomes a suspect before a whole lease, and most never do; but to find none a claim reads all jobs there are. With
 /// the slack of others it did so twice a second where all had just been inserted: while 8 processes drained 200,000 from
 /// PostgreSQL, 47 entries of the index were read for each of them.
-const SUSPECTS: Care = Care { slack: SignedDuration::ZERO, walk_share: 50, always_asks: true };
+const SUSPECTS: Care = Care { slack: SignedDuration::ZERO, walk_share: 50 };
 
 /// The bounds of all queues that have one.
 #[derive(Debug)]
@@ -108,13 +106,9 @@ impl Bounds {
     pub(super) fn set_out(&self, wanted: &mut [Wanted], now: Instant) -> bool {
         let mut looks = self.doubt;
         for one in wanted {
-            match self.carried.get(&one.queue) {
-                None => looks |= self.care.always_asks,
-                Some(carried) => {
-                    looks |= now >= carried.due();
-                    one.beyond = carried.start(now);
-                }
-            }
+            let Some(carried) = self.carried.get(&one.queue) else { continue };
+            looks |= now >= carried.due();
+            one.beyond = carried.start(now);
         }
         looks
     }

@@ -207,7 +207,7 @@ fn suspects_are_not_looked_for_again_among_jobs_that_have_just_come() {
     let mut stage = Stage { bounds: Bounds::of_suspects(), ..Stage::new() };
     let just_now = stage.due(Duration::from_millis(1));
     (0..MANY).for_each(|_| assert!(stage.add(1, just_now, false) > 0));
-    assert!(stage.claim(1).is_empty() && stage.walked == MANY);
+    (0..2).for_each(|_| assert!(stage.claim(1).is_empty() && stage.walked == MANY));
     let (due, since) = (stage.due(Duration::from_secs(600)), stage.elapsed);
     let suspect = stage.add(1, due, true);
     while stage.elapsed - since < Duration::from_secs(40) {
