@@ -1,8 +1,8 @@
 -- Locks jobs that have been found in the same transaction and still can be claimed, stepping over those that others have
 -- locked.
 --
--- By the claim's index, whose entry is then locked before the row, as pick_jobs and mark_jobs lock them too. By the primary
--- key it was the row before the entry, and claimers that drained one queue together had a deadlock now and then.
+-- By the claim's index, whose entry is then locked before the row, as pick_jobs does too. By the primary key it was the row,
+-- and its entry when it was marked; claimers that drained one queue together had a deadlock now and then.
 SELECT {job}, COALESCE(:now, UTC_TIMESTAMP(6))
 FROM JSON_TABLE(:places, '$[*]' COLUMNS (
          wanted BIGINT PATH '$.id',

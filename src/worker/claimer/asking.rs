@@ -41,11 +41,11 @@ impl Claimer {
         }
     }
 
-    /// Jobs have been promoted, the earliest of which was due then.
+    /// Jobs have been promoted, the earliest of which was due then. There is no suspect among them: what failed or was put
+    /// off has ended its attempt by itself.
     pub(super) fn reopen_from(&mut self, earliest: Option<Timestamp>) {
-        let now = Instant::now();
         if let Some(earliest) = earliest {
-            self.both_bounds().for_each(|bounds| bounds.reopen_from(earliest, now));
+            self.bounds.reopen_from(earliest, Instant::now());
         }
     }
 

@@ -4,7 +4,8 @@
 //! become slow (a million jobs of a kind that nobody here handles, entries of the index that are dead but cannot be
 //! removed), the claimer carries a [`Bound`]: a position in each priority up to which it has seen nothing that it could
 //! take, and from which the next claim goes on. What comes to be claimable below that is found by looking again: every
-//! second at the last few seconds, and now and then from the head, the more seldom the longer that takes.
+//! second at the last few seconds, and now and then from the head, the more seldom the longer that takes. Jobs with which a
+//! worker has died are claimed apart, behind bounds of their own.
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,7 @@ const QUICK_EACH: Duration = Duration::from_micros(50);
 /// How often that is asked at most, where all claims take long for another reason.
 const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the claimer looks at what is within that slack.
+/// How often the claimer looks at what is within the slack.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Claims that look take at most one part in so many of the time: those of the slack; those from the head for which there
