@@ -21,7 +21,7 @@ use drip::{Client, Context, Dialect, Event, HandlerResult, Worker};
 use crate::{
     Result,
     baseline::{
-        BATCH, Bare,
+        BATCH, Bare, KINDS,
         drain::{Drain, in_turn},
     },
     counting,
@@ -252,7 +252,7 @@ fn work_barely(url: &str, batch: i64) -> Result<()> {
     counting::count_sqlite();
     let mut bare = bare(url)?;
     let mut words = listen("go")?;
-    in_turn(&mut *bare, Drain { batch, deletes: false })?;
+    in_turn(&mut *bare, Drain { batch, deletes: false, kinds: KINDS })?;
     println!("begun");
     answer(&mut words)
 }

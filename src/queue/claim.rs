@@ -21,10 +21,14 @@ static PICK_FOUND: Statement = statement!("pick_found" of mariadb);
 static MARK_JOBS: Statement = statement!("mark_jobs" of mariadb sqlite);
 static READ_CLAIMS: Statement = statement!("read_claims" of sqlite);
 static READY_QUEUES: Statement = statement!("ready_queues");
+static MORE_READY_QUEUES: Statement = statement!("more_ready_queues" of mariadb);
 static UNKNOWN_KINDS: Statement = statement!("unknown_kinds");
 
 /// The most jobs that one [`fetch_jobs`] takes.
 const MAX_FETCH: usize = 10_000;
+
+/// So many queues in which jobs are available MariaDB names one by one, and then all others at once.
+const NAMED_SINGLY: usize = 16;
 
 /// How many jobs of a queue are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -310,13 +314,15 @@ fn within(queue: &str, stretch: Stretch, limit: usize) -> Within<'_> {
     ]
 }
 
-/// The queues in which jobs are available, by name. MariaDB names the next one only.
+/// The queues in which jobs are available, by name.
 pub(crate) fn ready_queues(sql: &mut Sql<'_>) -> Result<Vec<String>> {
+    let asks_singly = sql.dialect().claim_style() == ClaimStyle::QueueByQueue;
     let mut queues = Vec::<String>::new();
     loop {
         let after = queues.last().map_or("", String::as_str);
-        let more = sql.rows(&READY_QUEUES, &[("after", Value::Text(Some(after)))], |row| row.text())?;
-        let is_last = sql.dialect().claim_style() != ClaimStyle::QueueByQueue || more.is_empty();
+        let statement = if queues.len() < NAMED_SINGLY { &READY_QUEUES } else { &MORE_READY_QUEUES };
+        let more = sql.rows(statement, &[("after", Value::Text(Some(after)))], |row| row.text())?;
+        let is_last = !asks_singly || more.is_empty() || queues.len() >= NAMED_SINGLY;
         queues.extend(more);
         if is_last {
             return Ok(queues);

@@ -21,6 +21,8 @@ pub(crate) struct Taken {
     pub(crate) jobs: Vec<Job>,
     /// Where fewer came than were wanted, the claim has passed by all the others.
     pub(crate) whole: bool,
+    /// How many claims had ended when their jobs were read: there may be others in their stead.
+    pub(crate) vanished: usize,
     /// What there was to be seen, if the claim was asked to look.
     pub(crate) sight: Option<Sight>,
 }
@@ -64,7 +66,8 @@ pub(crate) fn claim_on(
         Ok((caught, sight)) => {
             let count = caught.len();
             let jobs = in_order(read(connection, now, caught)?, wanted);
-            Ok(Taken { whole: jobs.len() == count, jobs, sight })
+            let vanished = count.saturating_sub(jobs.len());
+            Ok(Taken { whole: vanished == 0, vanished, jobs, sight })
         }
     }
 }

@@ -56,6 +56,9 @@ struct Claimer {
     look_for_due: Instant,
     look_for_suspects: Instant,
     look_for_unknown: Instant,
+    /// How many queues are to be asked before a worker that serves any looks for others: as many as it knows, so that with very
+    /// many of them it does something else as well.
+    unasked: usize,
     unknown: HashSet<String>,
     /// Whether a wait has ended and nobody has looked for due jobs since.
     woken: bool,
@@ -91,6 +94,7 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
             claimer.feel_hungry();
         }
     }
+    claimer.give_back_last_unheard();
     claimer.came_late + if shared.manner.drains() { 0 } else { claimer.give_back() }
 }
 
@@ -116,6 +120,7 @@ impl Claimer {
             look_for_due: now,
             look_for_suspects: now,
             look_for_unknown: now,
+            unasked: 0,
             unknown: HashSet::new(),
             woken: true,
             latest_claim: None,
@@ -128,10 +133,7 @@ impl Claimer {
 
     /// One round: promote what is due, then claim, or wait for a reason to.
     fn step(&mut self) -> Result<()> {
-        if self.unheard {
-            self.give_back_unheard()?;
-            self.unheard = false;
-        }
+        self.give_back_unheard()?;
         if Instant::now() >= self.look_for_due {
             self.look_around |= self.promote()?;
         }
@@ -141,7 +143,7 @@ impl Claimer {
         }
         self.heed_reopened();
         self.return_excess();
-        if std::mem::take(&mut self.look_around) {
+        if self.look_around {
             self.look_around()?;
         }
         self.claim_suspect()?;
@@ -184,6 +186,7 @@ impl Claimer {
     fn claim(&mut self, queues: &[usize], mut wanted: Vec<Wanted>) -> Result<()> {
         let shared = self.shared.clone();
         let jobs = self.ask_for(&mut wanted, false)?;
+        self.unasked = self.unasked.saturating_sub(queues.len());
         for (&queue, one) in queues.iter().zip(&wanted) {
             let brought = jobs.iter().filter(|job| job.queue == one.queue).count();
             self.queues[queue].hungry = brought == one.limit;
@@ -261,10 +264,14 @@ impl Claimer {
 
     /// A busy queue must not keep those waiting that were empty when they were last asked.
     fn look_around(&mut self) -> Result<()> {
-        if self.shared.settings.any_queue {
-            return self.find_queues();
+        if !self.shared.settings.any_queue {
+            self.feel_hungry();
+        } else if self.is_hungry() && self.unasked > 0 {
+            return Ok(());
+        } else {
+            self.find_queues()?;
         }
-        self.feel_hungry();
+        self.look_around = false;
         Ok(())
     }
 
@@ -357,6 +364,7 @@ impl Claimer {
         self.queues =
             names.into_iter().map(|name| Served { name, weight: 1, limit: usize::MAX, hungry: true }).collect();
         self.forget_unserved();
+        self.unasked = self.queues.len();
         Ok(())
     }
 

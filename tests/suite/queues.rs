@@ -147,14 +147,14 @@ on_every_database! {
 
     fn a_worker_of_any_queue_runs_the_jobs_of_all(db: &Db) {
         let mut watch = Watch::new(&db.client);
-        for queue in 0..20 {
+        for queue in 0..40 {
             db.insert(job("work").queue(format!("queue {queue}")));
         }
         let _running = Worker::new(&db.client).any_queue().concurrency(3).handle_kind("work", done).start().unwrap();
-        watch.until_completed(20);
+        watch.until_completed(40);
         let id = db.insert(job("work").queue("made later")).id;
         watch.until_state(id, State::Completed);
-        assert_eq!(db.number("SELECT count(DISTINCT queue) FROM drip_job WHERE state = 'completed'"), 21);
+        assert_eq!(db.number("SELECT count(DISTINCT queue) FROM drip_job WHERE state = 'completed'"), 41);
     }
 
     fn weights_decide_how_many_threads_a_busy_queue_has(db: &Db) {

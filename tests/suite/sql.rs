@@ -10,7 +10,7 @@ use drip::State;
 const DIALECTS: [&str; 3] = ["postgres", "mariadb", "sqlite"];
 
 /// Statements that not every dialect has: which has them, and why.
-const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 38] = [
+const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 39] = [
     ("examine/autovacuum", &["postgres"], "nobody else has it"),
     ("examine/claim_plan", &["mariadb", "postgres"], "SQLite's claim names its index, and fails without"),
     ("examine/dead_tuples", &["postgres"], "nobody else leaves them in the table"),
@@ -32,6 +32,7 @@ const STATEMENTS_OF_SOME: [(&str, &[&str], &str); 38] = [
         "a claim that does not begin at the head: a lock at the end of a range reaches too far",
     ),
     ("pick_found", &["mariadb"], "what find_jobs has found"),
+    ("more_ready_queues", &["mariadb"], "the others name all queues at once"),
     ("due_jobs", &["mariadb"], "the first half of its promotion; promote_jobs is the second"),
     ("insert_available", &["mariadb", "postgres"], "SQLite's time is ours, so that insert_rows serves"),
     ("in_transaction", &["mariadb"], "the server has to be asked; SQLite's library knows"),

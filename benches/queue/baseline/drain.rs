@@ -4,16 +4,18 @@ use std::{sync::mpsc, thread};
 
 use drip::Dialect;
 
-use super::{Bare, FEW, all_of};
+use super::{Bare, FEW, KINDS, all_of};
 use crate::{Result, database::Fresh};
 
 /// How jobs are drained.
 #[derive(Debug, Clone, Copy)]
-pub struct Drain {
+pub struct Drain<'k> {
     /// How many at a time.
     pub batch: i64,
     /// Whether they are deleted rather than completed.
     pub deletes: bool,
+    /// A JSON array of the kinds that are claimed.
+    pub kinds: &'k str,
 }
 
 /// How many batches may have been claimed and not been taken up.
@@ -21,7 +23,7 @@ const AHEAD: usize = 2;
 
 /// The best that bare statements can do: on the servers one connection claims while another completes; SQLite, which has
 /// one writer, is no faster for that. Connected before anything is timed.
-pub fn best(database: &Fresh, dialect: Dialect, how: Drain) -> Result<impl FnOnce() -> Result<u32>> {
+pub fn best(database: &Fresh, dialect: Dialect, how: Drain<'_>) -> Result<impl FnOnce() -> Result<u32>> {
     let mut claiming = database.bare()?;
     let mut finishing = (dialect != Dialect::Sqlite).then(|| database.bare()).transpose()?;
     Ok(move || match &mut finishing {
@@ -31,10 +33,10 @@ pub fn best(database: &Fresh, dialect: Dialect, how: Drain) -> Result<impl FnOnc
 }
 
 /// On one connection.
-pub fn in_turn(bare: &mut dyn Bare, how: Drain) -> Result<u32> {
+pub fn in_turn(bare: &mut dyn Bare, how: Drain<'_>) -> Result<u32> {
     let mut drained = 0;
     loop {
-        let claimed = bare.claim(how.batch)?;
+        let claimed = bare.claim(how.batch, how.kinds)?;
         if claimed.is_empty() {
             return Ok(drained);
         }
@@ -46,7 +48,7 @@ pub fn in_turn(bare: &mut dyn Bare, how: Drain) -> Result<u32> {
 pub fn with_effects(bare: &mut dyn Bare) -> Result<u32> {
     let mut drained = 0;
     loop {
-        let claimed = bare.claim(FEW)?;
+        let claimed = bare.claim(FEW, KINDS)?;
         if claimed.is_empty() {
             return Ok(drained);
         }
@@ -56,13 +58,13 @@ pub fn with_effects(bare: &mut dyn Bare) -> Result<u32> {
     }
 }
 
-fn overlapping(claiming: &mut dyn Bare, finishing: &mut dyn Bare, how: Drain) -> Result<u32> {
+fn overlapping(claiming: &mut dyn Bare, finishing: &mut dyn Bare, how: Drain<'_>) -> Result<u32> {
     let (batches, claimed) = mpsc::sync_channel::<Vec<(i64, i64)>>(AHEAD);
     thread::scope(|scope| {
         let finisher = scope
             .spawn(move || claimed.iter().try_fold(0, |drained, batch| Ok(drained + finish(finishing, &batch, how)?)));
         loop {
-            let batch = claiming.claim(how.batch)?;
+            let batch = claiming.claim(how.batch, how.kinds)?;
             if batch.is_empty() || batches.send(batch).is_err() {
                 break;
             }
@@ -72,6 +74,6 @@ fn overlapping(claiming: &mut dyn Bare, finishing: &mut dyn Bare, how: Drain) ->
     })
 }
 
-fn finish(bare: &mut dyn Bare, claimed: &[(i64, i64)], how: Drain) -> Result<u32> {
+fn finish(bare: &mut dyn Bare, claimed: &[(i64, i64)], how: Drain<'_>) -> Result<u32> {
     all_of(bare.finish(claimed, how.deletes)?, claimed.len())
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use mysql::{Conn, Statement, TxOpts, params, prelude::Queryable};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, KINDS, ROWS, Tally, WORKER, args, effect, list, pairs, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, ROWS, Tally, WORKER, args, effect, list, pairs, unfinished, whole};
 use crate::{Result, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?, ?)";
@@ -40,10 +40,10 @@ impl Mariadb {
 
 impl Bare for Mariadb {
     /// Picks and marks in one transaction; answers ids and the numbers of their claims.
-    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
+    fn claim(&mut self, limit: i64, kinds: &str) -> Result<Vec<(i64, i64)>> {
         let mut tx = self.conn.start_transaction(TxOpts::default())?;
         let wanted = params! {
-            "queue" => "default", "limit" => limit, "kinds" => KINDS, "suspects" => 0, "now" => None::<String>,
+            "queue" => "default", "limit" => limit, "kinds" => kinds, "suspects" => 0, "now" => None::<String>,
         };
         let rows: Vec<mysql::Row> = tx.exec(&self.pick, wanted)?;
         let Some(at) = rows.last().and_then(|row| row.as_ref(row.len() - 1)).cloned() else { return Ok(Vec::new()) };

@@ -29,7 +29,7 @@ const ROWS: usize = 1000;
 const WORKER: &str = "bare";
 
 /// The kinds that are claimed, as the library names them too.
-const KINDS: &str = r#"["noop"]"#;
+pub const KINDS: &str = r#"["noop"]"#;
 
 /// Before all jobs: claims look from there on.
 const EPOCH: &str = "1970-01-01T00:00:00.000000Z";
@@ -86,7 +86,7 @@ impl Tally {
 /// A connection of a driver's, and its statements, prepared.
 pub trait Bare: Send {
     /// Claims so many jobs, committed by itself; answers their ids and the numbers of their claims.
-    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>>;
+    fn claim(&mut self, limit: i64, kinds: &str) -> Result<Vec<(i64, i64)>>;
     /// Listens for inserts from now on; answers whether the server tells of them.
     fn listen(&mut self) -> Result<bool> {
         Ok(false)

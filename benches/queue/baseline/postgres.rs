@@ -7,7 +7,7 @@ use postgres::{
     Client, NoTls, Statement, binary_copy::BinaryCopyInWriter, fallible_iterator::FallibleIterator, types::Type,
 };
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, pairs, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, Tally, WORKER, args, effect, pairs, unfinished, whole};
 use crate::{Result, noop::Noop, rounds::PATIENCE};
 
 /// The driver writes JSON only with a feature that the crate does without; so it is sent as text.
@@ -64,11 +64,11 @@ impl Postgres {
 }
 
 impl Bare for Postgres {
-    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
+    fn claim(&mut self, limit: i64, kinds: &str) -> Result<Vec<(i64, i64)>> {
         let wanted = format!(
             r#"[{{"queue":"default","limit":{limit},"stretches":[{{"from_priority":0,"from_at":"{EPOCH}","from_id":0,"to_priority":4}}]}}]"#
         );
-        let rows = self.client.query(&self.claim, &[&wanted, &KINDS, &WORKER, &None::<SystemTime>, &0_i64])?;
+        let rows = self.client.query(&self.claim, &[&wanted, &kinds, &WORKER, &None::<SystemTime>, &0_i64])?;
         Ok(rows.iter().map(|row| (row.get("id"), row.get("claim_seq"))).collect())
     }
 

@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, named_params};
 
-use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, KINDS, Tally, WORKER, args, effect, list, unfinished, whole};
+use super::{Bare, COUNT_EFFECTS, EFFECTS, EPOCH, Tally, WORKER, args, effect, list, unfinished, whole};
 use crate::{Result, counting, noop::Noop};
 
 const INSERT: &str = "INSERT INTO drip_job (kind, args) VALUES (?1, ?2)";
@@ -54,13 +54,13 @@ impl Sqlite {
 }
 
 impl Bare for Sqlite {
-    fn claim(&mut self, limit: i64) -> Result<Vec<(i64, i64)>> {
+    fn claim(&mut self, limit: i64, kinds: &str) -> Result<Vec<(i64, i64)>> {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let now = now();
         let picked = tx
             .prepare_cached(&self.pick)?
             .query_map(
-                named_params! { ":queue": "default", ":limit": limit, ":kinds": KINDS, ":suspects": 0, ":now": now,
+                named_params! { ":queue": "default", ":limit": limit, ":kinds": kinds, ":suspects": 0, ":now": now,
                 ":from_priority": 0, ":from_at": EPOCH, ":from_id": 0, ":to_priority": 4 },
                 |row| Ok((row.get(ID)?, row.get(CLAIM_SEQ)?)),
             )?

@@ -13,7 +13,7 @@ use drip::{Client, Context, Dialect, HandlerResult, Worker};
 use crate::{
     Result,
     baseline::{
-        BATCH,
+        BATCH, KINDS,
         drain::{Drain, best},
     },
     child::AtWork,
@@ -38,7 +38,7 @@ pub fn drain(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result<
         },
         || {
             let database = full(kind, jobs)?;
-            rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: false })?)
+            rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: false, kinds: KINDS })?)
         },
     )?;
     let target = Some(Target::Ratio(0.85));

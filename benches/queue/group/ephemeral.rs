@@ -6,7 +6,7 @@ use super::drain;
 use crate::{
     Result,
     baseline::{
-        BATCH,
+        BATCH, KINDS,
         drain::{Drain, best},
     },
     database::{Fresh, Kind},
@@ -30,7 +30,7 @@ pub fn ephemeral(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Res
         },
         || {
             let database = full(kind, jobs)?;
-            rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: true })?)
+            rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: true, kinds: KINDS })?)
         },
     )?;
     let target = Some(Target::Ratio(0.85));

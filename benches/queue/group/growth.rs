@@ -1,17 +1,22 @@
 //! Growth: what else is in the table must not matter, nor into how many queues or kinds the jobs are divided.
 //!
-//! The baseline is the same worker with as many jobs of one kind in one queue of an otherwise empty table.
+//! The baseline is the same worker with as many jobs of one kind in one queue of an otherwise empty table; for bare
+//! statements it is the same statements.
 
 use drip::{Context, HandlerResult, NewJob, Worker};
 
 use super::drain::{self, Count};
 use crate::{
     Result,
+    baseline::{
+        BATCH, KINDS,
+        drain::{Drain, best},
+    },
     database::{Fresh, Kind},
     noop::Noop,
     options::Options,
     report::{Figure, Report, Target},
-    rounds::alternate,
+    rounds::{alternate, rate},
 };
 
 pub fn growth(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result<()> {
@@ -43,7 +48,20 @@ pub fn growth(kind: &Kind<'_>, options: &Options, report: &mut Report) -> Result
             worker.handle_kind(name(n), move |_: &Context, _: Noop| -> HandlerResult { count() })
         })
     };
-    add("growth_kinds", &mut || drain_of(&kind.fresh()?, jobs, of_kind, all_kinds), 0.9)
+    add("growth_kinds", &mut || drain_of(&kind.fresh()?, jobs, of_kind, all_kinds), 0.9)?;
+
+    // How much of that is the database's own: each change of a row has its entry in the index of kinds.
+    let bare = |job: &dyn Fn(u32) -> NewJob, kinds: &str| {
+        let database = kind.fresh()?;
+        drip::insert_many(&database.client()?, (0..jobs).map(job))?;
+        rate(jobs, best(&database, kind.dialect, Drain { batch: BATCH, deletes: false, kinds })?)
+    };
+    let names = serde_json::Value::from_iter((0..options.kinds).map(name)).to_string();
+    let name = "growth_kinds_bare";
+    let (value, baseline) =
+        alternate(kind, name, options.rounds, || bare(&of_kind, &names), || bare(&plain_job, KINDS))?;
+    report.add(&Figure::rate(name, kind.dialect, value, baseline));
+    Ok(())
 }
 
 fn plain_job(n: u32) -> NewJob {

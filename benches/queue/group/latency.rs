@@ -10,7 +10,9 @@ use drip::{Client, Context, Dialect, HandlerResult, JobArgs, Worker};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Result, child,
+    Result,
+    baseline::KINDS,
+    child,
     database::{Fresh, Kind},
     noop::Noop,
     options::Options,
@@ -111,7 +113,7 @@ fn bare_latencies(database: &Fresh) -> Result<Option<Vec<f64>>> {
     while starts.len() <= STAMPED as usize {
         bare.await_insert()?;
         loop {
-            let claimed = bare.claim(10)?;
+            let claimed = bare.claim(10, KINDS)?;
             let start = micros();
             if claimed.is_empty() {
                 break;

@@ -27,6 +27,7 @@ impl Claimer {
         bounds.learn(wanted, &taken, began, Instant::now());
         shared.health.claiming.store(true, Ordering::Relaxed);
         shared.health.claimed.store(true, Ordering::Relaxed);
+        self.look_around |= taken.vanished > 0;
         let jobs = taken.jobs;
         self.latest_claim = jobs.iter().filter_map(|job| job.attempted_at).max().max(self.latest_claim);
         Ok(jobs)

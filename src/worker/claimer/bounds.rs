@@ -8,7 +8,7 @@
 //! worker has died are claimed apart, behind bounds of their own.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -66,8 +66,8 @@ const SUSPECTS: Care = Care { slack: SignedDuration::ZERO, walk_share: 50 };
 pub(super) struct Bounds {
     care: Care,
     carried: HashMap<String, Carried>,
-    /// The last claim from the head took long: the next one is to find out whether it was the way.
-    doubt: bool,
+    /// Queues of which the last claim from the head took long: the next one is to find out whether it was the way.
+    in_doubt: HashSet<String>,
     doubted: Option<Instant>,
 }
 
@@ -100,13 +100,14 @@ impl Bounds {
     }
 
     fn new(care: Care) -> Bounds {
-        Bounds { care, carried: HashMap::new(), doubt: false, doubted: None }
+        Bounds { care, carried: HashMap::new(), in_doubt: HashSet::new(), doubted: None }
     }
 
     /// Sets where claims that are about to be made start; answers whether they are to look around.
     pub(super) fn set_out(&self, wanted: &mut [Wanted], now: Instant) -> bool {
-        let mut looks = self.doubt;
+        let mut looks = false;
         for one in wanted {
+            looks |= self.in_doubt.contains(&one.queue);
             let Some(carried) = self.carried.get(&one.queue) else { continue };
             looks |= now >= carried.due();
             one.beyond = carried.start(now);
@@ -116,21 +117,14 @@ impl Bounds {
 
     /// Learns from what these claims have brought; they `began` then, and have ended just now.
     pub(super) fn learn(&mut self, wanted: &[Wanted], taken: &Taken, began: Instant, now: Instant) {
-        let from_head = wanted.iter().any(|one| one.beyond.is_none());
-        let doubted = std::mem::take(&mut self.doubt);
         let quick = QUICK + QUICK_EACH * (taken.jobs.len() + wanted.len()) as u32;
         match &taken.sight {
             Some(sight) => {
                 let long = sight.took > quick + sight.on_the_way;
                 wanted.iter().for_each(|one| self.see(one, sight, long, now));
             }
-            None => {
-                let rested = self.doubted.is_none_or(|last| now.duration_since(last) >= DOUBT_INTERVAL);
-                self.doubt = !doubted && from_head && rested && now.duration_since(began) > quick;
-            }
-        }
-        if self.doubt {
-            self.doubted = Some(now);
+            None if now.duration_since(began) > quick => self.wonder(wanted, now),
+            None => {}
         }
         for one in wanted {
             if let Some(carried) = self.carried.get_mut(&one.queue) {
@@ -142,10 +136,20 @@ impl Bounds {
         }
     }
 
+    /// Claims of these queues have taken long, for whatever reason.
+    fn wonder(&mut self, wanted: &[Wanted], now: Instant) {
+        let from_head = wanted.iter().filter(|one| one.beyond.is_none());
+        let queues: HashSet<String> = from_head.map(|one| one.queue.clone()).collect();
+        if !queues.is_empty() && self.doubted.is_none_or(|last| now.duration_since(last) >= DOUBT_INTERVAL) {
+            (self.in_doubt, self.doubted) = (queues, Some(now));
+        }
+    }
+
     /// A claim of this queue has looked around, and has `long` been on its way.
     fn see(&mut self, one: &Wanted, sight: &Sight, long: bool, now: Instant) {
         let paused = sight.paused.iter().any(|name| *name == one.queue || name == ALL_QUEUES);
         let from_head = one.beyond.is_none();
+        self.in_doubt.remove(&one.queue);
         if from_head && !long {
             self.carried.remove(&one.queue);
         } else if from_head {
@@ -194,6 +198,7 @@ impl Bounds {
     /// Of queues that are no longer served.
     pub(super) fn forget_all_but(&mut self, is_served: impl Fn(&str) -> bool) {
         self.carried.retain(|queue, _| is_served(queue));
+        self.in_doubt.retain(|queue| is_served(queue));
     }
 
     /// When to look again, though nothing calls for it.

@@ -72,12 +72,21 @@ impl Claimer {
     /// A claim that was committed as the connection broke would stay with a worker that lives and knows nothing of it.
     pub(super) fn give_back_unheard(&mut self) -> Result<()> {
         let (shared, since) = (self.shared.clone(), self.latest_claim);
-        loop {
+        while self.unheard {
             let given = self.lifeline.transaction(|sql| workers::give_back_unheard(sql, &shared.id, since))?;
             given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
-            if given.is_empty() {
-                return Ok(());
+            self.unheard = !given.is_empty();
+        }
+        Ok(())
+    }
+
+    /// When a stop has been asked for: nobody else would before this worker is missed, and then as if it had died.
+    pub(super) fn give_back_last_unheard(&mut self) {
+        while let Err(error) = self.give_back_unheard() {
+            if !error.is_transient() || self.shared.stop.is_over() {
+                return;
             }
+            self.lifeline.lost(&error);
         }
     }
 }

@@ -1,13 +1,16 @@
 //! A worker that is started, and loses a call somewhere on the way: in the end every job is done, and counts once.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use drip::{Client, Dialect, HandlerResult, JobFilter, NewJob, RetryPolicy, State, Worker, count_jobs, insert_many};
+use drip::{
+    Client, Dialect, Event, HandlerResult, JobFilter, NewJob, RetryPolicy, State, Worker, count_jobs, insert_job,
+    insert_many,
+};
 use serde_json::json;
 
 use super::{Troubled, sqlite::Trouble};
 use crate::support::{
-    At, Db, Fault, Place, Proxy, Span,
+    At, Db, Ear, Fault, Place, Proxy, Span,
     watch::eventually,
     work::{done, effect, transactional},
 };
@@ -52,6 +55,38 @@ on_every_server! {
                 drain(db, &outside, &client, &format!("{fault:?} at {at:?}"));
             }
         }
+    }
+
+    /// Otherwise its job would become a suspect, a lease later.
+    fn a_worker_that_is_stopped_before_it_hears_of_a_claim_gives_that_back(db: &Db) {
+        let outside = Client::connect(&db.url).unwrap();
+        let count = |state| db.number(&format!("SELECT count(*) FROM drip_job WHERE state = '{state}'"));
+        let mut unheard = 0;
+        // Which call is the claim, or its commit, depends on what else the worker does in that moment.
+        for at in (1..=8).flat_map(|number| [At::Call(number), At::Commit(number)]).cycle().take(160) {
+            if unheard > 0 {
+                return;
+            }
+            db.execute("DELETE FROM drip_job");
+            let (proxy, url) = Proxy::before(&db.url);
+            let client = Client::connect(&url).unwrap();
+            let ear = Ear::of(&client);
+            let worker = Worker::new(&client).handle_kind("plain", done).poll_interval(Duration::from_millis(20));
+            let running = worker.start().unwrap();
+            ear.hear("it is idle", |event| matches!(event, Event::Idle { .. }).then_some(()));
+            proxy.strike(at, Fault::Unanswered, Span::ForEver);
+            insert_job(&outside, NewJob::new("plain", json!({}))).unwrap();
+            proxy.wait_until_struck(|| count("completed") == 1);
+            let stopping = running.clone();
+            let stop = thread::spawn(move || stopping.stop(Duration::from_secs(10)));
+            eventually("the stop has begun", || !running.health().running);
+            let begun = ear.count(|event| matches!(event, Event::Started(_)));
+            unheard = count("running") - begun as i64;
+            proxy.heal();
+            let report = stop.join().unwrap();
+            assert_eq!(count("running"), 0, "{at:?}: {report:?}");
+        }
+        panic!("no claim was made whose answer was lost");
     }
 }
 

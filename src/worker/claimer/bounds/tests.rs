@@ -105,7 +105,7 @@ impl Stage {
         self.elapsed += took + STEP;
         let paused = if self.paused { vec!["queue".to_owned()] } else { Vec::new() };
         let sight = Sight { at, paused, took, on_the_way: self.on_the_way };
-        let taken = Taken { jobs, whole: true, sight: looking.then_some(sight) };
+        let taken = Taken { jobs, whole: true, vanished: 0, sight: looking.then_some(sight) };
         self.bounds.learn(&wanted, &taken, began, self.now());
         taken.jobs
     }
