@@ -3,7 +3,7 @@
 //! The job is claimed, run and settled before anything is committed, so nobody ever sees it running: its row is locked
 //! instead, and a crash frees it at once.
 
-use std::{sync::Arc, time::Instant};
+use std::{cell::Cell, sync::Arc, time::Instant};
 
 use super::{
     Worker,
@@ -22,6 +22,7 @@ use crate::{
         ending::Ending,
         settle::settle_one,
     },
+    session::retry,
     stopwatch::Stopwatch,
     trace,
 };
@@ -56,20 +57,26 @@ impl Worker {
     /// wait for its own lock; in its transaction it may. On SQLite the handler holds the one write lock.
     ///
     /// # Errors
-    /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. Nothing
-    /// is tried again, since the handler may have run: after one that is [transient](crate::Error::is_transient), call it
+    /// As [`start`](Worker::start) for the settings; else what the database answers, with everything rolled back. Once the
+    /// handler has begun nothing is tried again: after an error that is [transient](crate::Error::is_transient), call it
     /// again. A handler's own failure is not an error but [`Worked::Failed`].
     pub fn work_once(&self) -> Result<Worked> {
         self.check()?;
         let mut connection = self.client.checkout()?;
-        promote_on(&mut *connection, self.client.now())?;
-        let (mut worked, mut timing) = (Worked::Nothing, Timing::default());
-        let committed = connection.transact(&mut |mut tx| {
-            if let Some(job) = self.lock_one(&mut tx)? {
-                worked = self.work(&mut tx, Arc::new(job), &mut timing)?;
-            }
-            Ok(())
-        });
+        retry(|| promote_on(&mut *connection, self.client.now()))?;
+        let (mut worked, mut timing, begun) = (Worked::Nothing, Timing::default(), Cell::new(false));
+        let committed = retry(|| {
+            let done = connection.transact(&mut |mut tx| {
+                if let Some(job) = self.lock_one(&mut tx)? {
+                    begun.set(true);
+                    worked = self.work(&mut tx, Arc::new(job), &mut timing)?;
+                }
+                Ok(())
+            });
+            // A handler is begun again by the caller, or not at all.
+            if begun.get() { Ok(done) } else { done.map(Ok) }
+        })
+        .and_then(|done| done);
         if committed.is_err() {
             connection.doubt();
         }

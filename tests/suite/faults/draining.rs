@@ -3,8 +3,8 @@
 use std::{thread, time::Duration};
 
 use drip::{
-    Client, Dialect, Event, HandlerResult, JobFilter, NewJob, RetryPolicy, State, Worker, count_jobs, insert_job,
-    insert_many,
+    Client, Dialect, Event, HandlerResult, JobFilter, NewJob, RetryPolicy, State, Worked, Worker, count_jobs,
+    insert_job, insert_many,
 };
 use serde_json::json;
 
@@ -87,6 +87,31 @@ on_every_server! {
             assert_eq!(count("running"), 0, "{at:?}: {report:?}");
         }
         panic!("no claim was made whose answer was lost");
+    }
+
+    /// A sequence goes on where what used it is rolled back.
+    fn one_job_is_claimed_again_after_what_passes(db: &Db) {
+        db.execute("CREATE SEQUENCE tries");
+        db.execute(match db.dialect {
+            Dialect::Postgres => {
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN
+                     IF nextval('tries') < 3 THEN RAISE 'not now' USING ERRCODE = '40001'; END IF;
+                     RETURN NEW;
+                 END $$;
+                 CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW WHEN (NEW.state = 'running')
+                 EXECUTE PROCEDURE refuse()"
+            }
+            _ => {
+                "CREATE TRIGGER refuse BEFORE UPDATE ON drip_job FOR EACH ROW
+                 IF NEW.state = 'running' AND NEXTVAL(tries) < 3 THEN
+                     SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213;
+                 END IF"
+            }
+        });
+        let id = db.insert(NewJob::new("plain", json!({}))).id;
+        let worked = Worker::new(&db.client).handle_kind("plain", done).work_once().unwrap();
+        assert!(matches!(&worked, Worked::Done(job) if job.id == id), "{worked:?}");
     }
 }
 
