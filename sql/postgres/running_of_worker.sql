@@ -1,10 +1,11 @@
--- What a worker is running, or was, in order of ids; of its claims that are later than this time. Locked, but for what
+-- What a worker is running, or was, in order of ids; of its claims between these times. Locked, but for what
 -- somebody else has locked: that may be the very transaction of the dead, which its database keeps open until it has noticed
 -- as well.
 SELECT id
 FROM drip_job
 WHERE state = 'running' AND attempted_by = :worker
   AND (:since IS NULL OR attempted_at > :since)
+  AND (:before IS NULL OR attempted_at < :before)
 -- Not in the order of an index: along the primary key everything might be looked through.
 ORDER BY id + 0
 LIMIT :limit

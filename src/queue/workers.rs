@@ -171,17 +171,27 @@ pub(crate) fn orphaned(sql: &mut Sql<'_>) -> Result<Vec<String>> {
     sql.rows(&ORPHANED_WORKERS, &[], |row| row.text())
 }
 
-/// Gives back what a worker has claimed later than `since` and never heard of: the answer was lost with its connection.
-/// Answers the jobs as they now stand: a batch of them, none when there are no more.
-pub(crate) fn give_back_unheard(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<Job>> {
-    let ids = running(sql, worker, since)?;
+/// When claims were made; `None`: no such bound.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Span {
+    /// Later than this.
+    pub(crate) since: Option<Timestamp>,
+    /// Earlier than this.
+    pub(crate) before: Option<Timestamp>,
+}
+
+/// Gives back what a worker has claimed in a span and never heard of: the answer was lost with its connection. Answers the
+/// jobs as they now stand: a batch of them, none when there are no more.
+pub(crate) fn give_back_unheard(sql: &mut Sql<'_>, worker: &str, span: Span) -> Result<Vec<Job>> {
+    let ids = running(sql, worker, span)?;
     Ok(settle_each(sql, &ids, &Ending::GiveBack)?.into_iter().flatten().collect())
 }
 
-fn running(sql: &mut Sql<'_>, worker: &str, since: Option<Timestamp>) -> Result<Vec<i64>> {
+fn running(sql: &mut Sql<'_>, worker: &str, span: Span) -> Result<Vec<i64>> {
     let params = [
         ("worker", Value::Text(Some(worker))),
-        ("since", Value::Time(since)),
+        ("since", Value::Time(span.since)),
+        ("before", Value::Time(span.before)),
         ("limit", Value::Int(Some(BATCH as i64))),
     ];
     sql.rows(&RUNNING_OF_WORKER, &params, |row| row.int())
@@ -208,7 +218,7 @@ pub(crate) fn bury(sql: &mut Sql<'_>, worker: &str, beats: Option<i64>) -> Resul
     let ending = Ending::Rescue { evidence, crashed: true };
     let mut rescued = Vec::new();
     loop {
-        let ids = running(sql, worker, None)?;
+        let ids = running(sql, worker, Span::default())?;
         if ids.is_empty() {
             // Of what is locked all the while nothing need be said again and again.
             return Ok(Some(rescued).filter(|rescued| beats.is_some() || !rescued.is_empty()));

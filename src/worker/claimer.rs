@@ -3,6 +3,7 @@
 mod asking;
 mod bounds;
 mod giving_back;
+mod unheard;
 
 use std::{
     collections::HashSet,
@@ -13,7 +14,7 @@ use std::{
 use crossbeam_channel::{never, select};
 use jiff::Timestamp;
 
-use self::bounds::Bounds;
+use self::{bounds::Bounds, unheard::Unheard};
 use super::{
     Claimed, Shared,
     budget::Place,
@@ -64,8 +65,7 @@ struct Claimer {
     woken: bool,
     /// When the latest claim that was heard of was made, by the database's clock.
     latest_claim: Option<Timestamp>,
-    /// Whether a claim may have been made whose answer was lost.
-    unheard: bool,
+    unheard: Unheard,
     /// Whether there may be jobs in queues in which there were none.
     look_around: bool,
     /// How many jobs a claim brought after the stop was asked for, and were given back.
@@ -87,15 +87,19 @@ pub(super) fn run(shared: &Arc<Shared>) -> usize {
     while !shared.stop.is_requested() {
         if let Err(error) = claimer.step() {
             // What passes was rolled back, unless its commit was under way.
-            claimer.unheard |= error.is_unavailable() || !error.is_transient();
+            if error.is_unavailable() || !error.is_transient() {
+                claimer.may_not_have_heard();
+            }
             shared.health.claiming.store(false, Ordering::Relaxed);
             claimer.forget_bounds();
             claimer.lifeline.lost(&error);
             claimer.feel_hungry();
         }
     }
+    // First of all, so that no thread begins any more of them.
+    let given = if shared.manner.drains() { 0 } else { claimer.give_back() };
     claimer.give_back_last_unheard();
-    claimer.came_late + if shared.manner.drains() { 0 } else { claimer.give_back() }
+    claimer.came_late + given
 }
 
 impl Claimer {
@@ -124,7 +128,7 @@ impl Claimer {
             unknown: HashSet::new(),
             woken: true,
             latest_claim: None,
-            unheard: false,
+            unheard: Unheard::default(),
             look_around: false,
             came_late: 0,
             shared: shared.clone(),

@@ -141,7 +141,9 @@ impl Bounds {
         let from_head = wanted.iter().filter(|one| one.beyond.is_none());
         let queues: HashSet<String> = from_head.map(|one| one.queue.clone()).collect();
         if !queues.is_empty() && self.doubted.is_none_or(|last| now.duration_since(last) >= DOUBT_INTERVAL) {
-            (self.in_doubt, self.doubted) = (queues, Some(now));
+            // Others have yet to be asked again: a turn through many slow queues takes longer than the interval.
+            self.in_doubt.extend(queues);
+            self.doubted = Some(now);
         }
     }
 

@@ -1,11 +1,10 @@
-//! What a claimer gives back: what it has claimed too far ahead, what a stop leaves, and what it never heard of.
+//! What a claimer gives back: what it has claimed too far ahead, and what a stop leaves.
 
 use crate::{
     Job, Result,
     queue::{
         ending::Ending,
         settle::{Settlement, settle},
-        workers,
     },
 };
 
@@ -66,27 +65,6 @@ impl Claimer {
                 Err(error) if error.is_transient() && !self.shared.stop.is_over() => self.lifeline.lost(&error),
                 Err(_) => return None,
             }
-        }
-    }
-
-    /// A claim that was committed as the connection broke would stay with a worker that lives and knows nothing of it.
-    pub(super) fn give_back_unheard(&mut self) -> Result<()> {
-        let (shared, since) = (self.shared.clone(), self.latest_claim);
-        while self.unheard {
-            let given = self.lifeline.transaction(|sql| workers::give_back_unheard(sql, &shared.id, since))?;
-            given.iter().for_each(|job| attempt::tell_given_back(&shared.client, job));
-            self.unheard = !given.is_empty();
-        }
-        Ok(())
-    }
-
-    /// When a stop has been asked for: nobody else would before this worker is missed, and then as if it had died.
-    pub(super) fn give_back_last_unheard(&mut self) {
-        while let Err(error) = self.give_back_unheard() {
-            if !error.is_transient() || self.shared.stop.is_over() {
-                return;
-            }
-            self.lifeline.lost(&error);
         }
     }
 }

@@ -115,6 +115,39 @@ on_every_server! {
     }
 }
 
+/// PostgreSQL finishes what it was asked for, and commits it, whoever is still there to hear; MariaDB rolls it back.
+#[test]
+fn postgres_a_claim_that_commits_long_after_its_connection_is_lost_is_given_back() {
+    let Some(db) = Db::of(Dialect::Postgres, Place::Own) else { return };
+    db.execute(
+        "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
+         CREATE TRIGGER hold BEFORE UPDATE ON drip_job FOR EACH ROW
+         WHEN (NEW.state = 'running' AND NEW.args::text LIKE '%held%') EXECUTE PROCEDURE hold()",
+    );
+    let mut holder = db.postgres();
+    holder.batch_execute("SELECT pg_advisory_lock(7)").unwrap();
+    let (proxy, url) = Proxy::before(&db.url);
+    let client = Client::connect(&url).unwrap();
+    let ear = Ear::of(&client);
+    let worker = Worker::new(&client).handle_kind("plain", done).poll_interval(Duration::from_millis(20));
+    let running = worker.start().unwrap();
+    ear.hear("it is idle", |event| matches!(event, Event::Idle { .. }).then_some(()));
+    let outside = Client::connect(&db.url).unwrap();
+    let held = insert_job(&outside, NewJob::new("plain", json!({"held": true}))).unwrap().job().id;
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
+    eventually("its claim waits", || db.number(waiting) == 1);
+    proxy.cut();
+    // The worker claims again, and so has looked for what it has not heard of.
+    let next = insert_job(&outside, NewJob::new("plain", json!({}))).unwrap().job().id;
+    ear.hear_completion(next);
+    drop(holder);
+    ear.hear_completion(held);
+    assert!(running.stop(Duration::from_secs(10)).is_clean());
+    assert_eq!(db.job(held).attempt, 1, "what was given back is no attempt");
+}
+
 #[test]
 fn sqlite_a_worker_that_loses_a_statement_completes_every_job() {
     let db = Db::of(Dialect::Sqlite, Place::Own).unwrap();

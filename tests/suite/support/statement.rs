@@ -22,7 +22,7 @@ pub fn parameter(name: &str, dialect: Dialect) -> (&'static str, Value) {
     match name {
         "now" if dialect == Dialect::Sqlite => ("", time),
         // As in production: the database's own clock.
-        "now" | "expires_at" | "since" | "slot" | "lease_until" => ("timestamptz", Null),
+        "now" | "expires_at" | "since" | "before" | "slot" | "lease_until" => ("timestamptz", Null),
         "at" | "scheduled_at" | "created_at" | "next_at" | "until" => ("timestamptz", time),
         "args" | "metadata" | "options" => ("json", Text("{}")),
         "tags" | "moves" => ("json", Text("[]")),

@@ -332,6 +332,24 @@ fn a_clock_that_is_set_back_is_noticed() {
 }
 
 #[test]
+fn queues_that_are_slow_in_turn_are_all_carried() {
+    let (mut bounds, mut now, mut walks) = (Bounds::of_suspects(), Instant::now(), 0);
+    for queue in ["a", "b", "c"].into_iter().cycle().take(60) {
+        let (mut wanted, began) = ([Wanted::new(queue, 1)], now);
+        let looking = bounds.set_out(&mut wanted, began);
+        let from_head = wanted[0].beyond.is_none();
+        walks += usize::from(from_head);
+        let took = Duration::from_millis(if from_head { 600 } else { 1 });
+        now += took;
+        let at = Timestamp::UNIX_EPOCH + 10_000.hours();
+        let sight = Sight { at, paused: Vec::new(), took, on_the_way: Duration::ZERO };
+        let taken = Taken { whole: true, sight: looking.then_some(sight), ..Taken::default() };
+        bounds.learn(&wanted, &taken, began, now);
+    }
+    assert!(walks <= 9 && bounds.carried.len() == 3, "{walks} walks; {:?}", bounds.carried.keys());
+}
+
+#[test]
 fn a_claim_that_was_broken_off_has_seen_no_end() {
     let mut stage = Stage::slow();
     stage.elapsed += Duration::from_millis(10);
