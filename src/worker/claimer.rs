@@ -270,7 +270,7 @@ impl Claimer {
     fn look_around(&mut self) -> Result<()> {
         if !self.shared.settings.any_queue {
             self.feel_hungry();
-        } else if self.is_hungry() && self.unasked > 0 {
+        } else if self.is_hungry() && self.unasked > 0 && !self.shared.settings.strict {
             return Ok(());
         } else {
             self.find_queues()?;

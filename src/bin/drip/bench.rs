@@ -27,10 +27,11 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 It works in a queue of its own, such as drip-bench-1f3a09bc, with jobs of the kind drip-bench that do nothing, and removes \
-all of them at the end, after Ctrl+C and after an error as well. It runs no other jobs; but its worker does what any does \
+all of them at the end, after an error and after Ctrl+C as well (pressed once: a second one leaves them there). It runs no other jobs; but its worker does what any does \
 for all of them: what is due becomes available, and what a worker had that has died is given back. All of this is load, and \
-in PostgreSQL and MariaDB leaves dead rows to be cleared away: think before you do it beside an application. If it is \
-killed, `drip jobs delete --kind drip-bench --yes` removes what it left.
+in PostgreSQL and MariaDB leaves dead rows to be cleared away, and a SQLite file as large as it has grown, with room for \
+what comes next: think before you do it beside an application. If it is killed, or its terminal closed, \
+`drip jobs delete --kind drip-bench --yes` removes what it left.
 
 Figures hold for this machine, this database, what else both do, and what lies between them: the first figure is the \
 round trip, the median of many. Whether commits survive a loss of power is up to the database's settings and decides much: \
@@ -43,13 +44,16 @@ pub struct BenchCommand {
     /// What to measure; all of it, if nothing is named
     #[arg(value_enum, value_name = "MODE")]
     modes: Vec<Mode>,
-    /// How many jobs each figure is taken from at the most; by default as many as take a second or so
+    /// How many jobs each figure is taken from at the most, from 1 to 100000000; by default as many as take a second or so,
+    /// and 200 for start_latency, which takes 20 s. Of very few it is the start of the worker that is measured
     #[arg(long, short = 'n', value_name = "NUMBER", value_parser = value_parser!(u32).range(1..=100_000_000))]
     jobs: Option<u32>,
-    /// How long each figure is measured at the most, without what is prepared for it
+    /// How many seconds each figure is measured at the most, from 1 to 86400, without what is prepared for it; COUNT says how
+    /// many jobs it came to
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = value_parser!(u64).range(1..=86_400))]
     seconds: u64,
-    /// How many threads run jobs, by default 10, but 1 for transactional on SQLite; and how many insert, by default 1
+    /// How many threads run jobs, from 1 to 1000, by default 10, but 1 for transactional on SQLite; and how many insert, by
+    /// default 1
     #[arg(long, short, value_name = "NUMBER", value_parser = value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
 }
@@ -70,8 +74,8 @@ enum Mode {
     InsertMany,
     /// The same where nobody asks for the jobs back
     InsertManyFast,
-    /// From the insert of a job to its start, when 20 come a second: by the worker's client, and by another as if by
-    /// another process
+    /// From the insert of a job to its start, when 20 come a second: by the worker's client, and by another (across) as if
+    /// by another process
     StartLatency,
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt::Write, ops::RangeFrom, time::Duration};
 
 use drip::{Client, JobFilter, NewJob, State, Worker};
-use indicatif::{ProgressBar, ProgressFinish, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressFinish, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,7 +50,11 @@ impl Site {
     }
 
     fn remove(&self, ids: RangeFrom<i64>) -> Outcome {
-        let bar = ProgressBar::new_spinner().with_message("removing its jobs").with_finish(ProgressFinish::AndClear);
+        let what = match self.interrupt.is_asked() {
+            true => "removing its jobs; another Ctrl+C leaves them there",
+            false => "removing its jobs",
+        };
+        let bar = ProgressBar::new_spinner().with_message(what).with_finish(ProgressFinish::AndClear);
         bar.enable_steady_tick(BEAT);
         let filter = JobFilter::new().queue(&self.queue).kind(KIND).id_range(ids);
         // Of a worker that has lost the database; what is running is not deleted.
@@ -106,10 +110,10 @@ fn new_job(queue: &str, args: Value) -> NewJob {
 
 /// On standard error, and only on a terminal; gone with its last use.
 pub fn bar(what: &'static str, jobs: u32) -> ProgressBar {
-    let template = "{prefix} [{bar:30}] {human_pos} of {human_len} jobs, {rate}";
+    let template = "{prefix} [{bar:20}] {human_pos} of {human_len} jobs, {rate}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let rate = |state: &ProgressState, to: &mut dyn Write| {
-        let _ = write!(to, "{:.0} a second", state.per_sec());
+        let _ = write!(to, "{}/s", HumanCount(state.per_sec() as u64));
     };
     let bar = ProgressBar::new(jobs.into()).with_prefix(what).with_style(style.with_key("rate", rate));
     bar.tick();
